@@ -1,0 +1,237 @@
+"""The artefact that every stage reads and writes, and that a device runs: a folder with a manifest.
+
+    bundle/
+      manifest.json        ModelSpec, sha256 of every file, variants, history of stages
+      model.onnx           the float graph
+      labels.txt           class names, one a line
+      quantization.json    ranges and weight scales, kept-float layers
+      engines/             one file (or pair) per variant
+      report.html .json .md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgecv.errors import BundleError
+
+FORMAT = "edgecv-bundle/1"
+MANIFEST = "manifest.json"
+
+
+class Record(BaseModel):
+    """A frozen value that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputSpec(Record):
+    """What the graph takes: (batch, height, width, 3) uint8, BGR, letterboxed."""
+
+    name: str = Field("images", description="Name of the graph's input.")
+    width: int = Field(gt=0, description="Pixels.")
+    height: int = Field(gt=0, description="Pixels.")
+    batch: int | None = Field(1, description="Pictures a call; null when dynamic.")
+    pad_value: int = Field(114, ge=0, le=255, description="Grey level of the letterbox border.")
+    align: Literal["top-left", "center"] = Field(
+        "top-left", description="Where the picture stands in the letterbox."
+    )
+
+
+class OutputSpec(Record):
+    """What the graph gives, decoded: boxes (B, N, 4) xyxy in input pixels, scores (B, N, C)."""
+
+    boxes: str = "boxes"
+    scores: str = "scores"
+
+
+class ModelSpec(Record):
+    """All that is needed to feed a network and to read its answer."""
+
+    task: Literal["detect"] = "detect"
+    name: str = Field(description="Architecture or file the network came from.")
+    class_names: tuple[str, ...]
+    input: InputSpec
+    output: OutputSpec = OutputSpec()
+
+
+class FileRecord(Record):
+    sha256: str
+    size_bytes: int
+
+
+class Variant(Record):
+    """One engine file of the bundle."""
+
+    name: str = Field(description="<engine>-<precision>, unique in the bundle.")
+    engine: str = Field(description="File of edgecv/engines that opens it.")
+    precision: Literal["fp32", "fp16", "int8"]
+    file: str = Field(description="Path in the bundle of the file that the engine opens.")
+    requires: dict[str, Any] = Field(
+        default_factory=dict, description="What the machine must have, e.g. {'cpu': 'vnni'}."
+    )
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="What the builder says, e.g. an acceptance verdict."
+    )
+
+
+class StageRecord(Record):
+    """One completed stage."""
+
+    stage: str
+    key: str = Field(description="sha256 of all that decides the result.")
+    settings: dict[str, Any]
+    metrics: dict[str, Any]
+    seconds: float
+    environment: dict[str, Any]
+
+
+class Manifest(Record):
+    format: Literal["edgecv-bundle/1"] = "edgecv-bundle/1"
+    recipe: str = ""
+    spec: ModelSpec | None = None
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+    history: tuple[StageRecord, ...] = ()
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step: a reader sees the old text or the new, never half."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+
+
+class Bundle:
+    """A folder and its manifest.
+
+    Attributes:
+        folder: where the files are.
+        manifest: frozen; `update` replaces it.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read a bundle's manifest; `verify` checks its files.
+
+        Raises:
+            BundleError: no manifest, or one that cannot be understood.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise BundleError(
+                f"{folder}: no {MANIFEST} here, so this is no bundle. "
+                "Make one: edgecv compress --recipe yolo_int8 --out " + str(folder)
+            )
+        try:
+            return cls(folder, Manifest.model_validate_json(path.read_text("utf-8")))
+        except (ValidationError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BundleError(
+                f"{path}: not a manifest of format {FORMAT} ({reason}). "
+                "Make the bundle again: edgecv compress --fresh"
+            ) from error
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's spec.
+
+        Raises:
+            BundleError: no stage has set one yet.
+        """
+        if self.manifest.spec is None:
+            raise BundleError(f"{self.folder}: no model in this bundle yet; run the load stage")
+        return self.manifest.spec
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def new_file(self, name: str) -> Path:
+        """A path to write to; unlinks what is there, since it may be shared with another stage."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        return path
+
+    def write_json(self, name: str, value: Any) -> Path:
+        path = self.new_file(name)
+        path.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+        return path
+
+    def update(self, **changes: Any) -> None:
+        self.manifest = self.manifest.model_copy(update=changes)
+
+    def add_variants(self, *variants: Variant) -> None:
+        """Add engine files; one of the same name is replaced."""
+        names = {variant.name for variant in variants}
+        kept = tuple(old for old in self.manifest.variants if old.name not in names)
+        self.update(variants=kept + variants)
+
+    def variant(self, engine: str, precision: str | None = None) -> Variant:
+        """The variant for an engine: of that precision, else int8 before fp16 before fp32.
+
+        Raises:
+            BundleError: the bundle has none.
+        """
+        order = ("int8", "fp16", "fp32") if precision is None else (precision,)
+        for wanted in order:
+            for variant in self.manifest.variants:
+                if variant.engine == engine and variant.precision == wanted:
+                    return variant
+        have = ", ".join(variant.name for variant in self.manifest.variants) or "none"
+        asked = engine if precision is None else f"{engine}-{precision}"
+        raise BundleError(
+            f"{self.folder}: no variant {asked}; it has {have}. "
+            f"Build one: edgecv build {self.folder} --engine {engine}"
+        )
+
+    def metrics(self, stage: str) -> dict[str, Any]:
+        """What a stage measured; empty when it has not run."""
+        for record in reversed(self.manifest.history):
+            if record.stage == stage:
+                return record.metrics
+        return {}
+
+    def save(self) -> None:
+        """Hash every file and write the manifest, last and in one step."""
+        known = self.manifest.files
+        files: dict[str, FileRecord] = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            if path.is_file() and name != MANIFEST and not name.startswith("."):
+                files[name] = FileRecord(sha256=sha256_of(path), size_bytes=path.stat().st_size)
+        if files != known:
+            self.update(files=files)
+        write_atomically(
+            self.folder / MANIFEST, self.manifest.model_dump_json(indent=1, exclude_none=False)
+        )
+
+    def verify(self) -> list[str]:
+        """The names of files that are missing or differ from their recorded sha256."""
+        return [
+            name
+            for name, record in self.manifest.files.items()
+            if not self.path(name).is_file() or sha256_of(self.path(name)) != record.sha256
+        ]
