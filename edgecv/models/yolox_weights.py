@@ -1,0 +1,88 @@
+"""YOLOX from a state dict: which variant it is, and whether every weight fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from edgecv.errors import WeightsError
+from edgecv.models.yolox import Yolox, YoloxConfig
+
+STEM = "backbone.backbone.stem.conv.conv.weight"
+CLASSES = "head.cls_preds.0.weight"
+SPLIT = "backbone.backbone.dark2.0.dconv.conv.weight"
+BLOCK = re.compile(r"backbone\.backbone\.dark2\.1\.m\.(\d+)\.conv1\.conv\.weight")
+SHOWN = 3
+
+
+def config_of(state: Mapping[str, Tensor]) -> YoloxConfig:
+    """The configuration that the names and shapes of a state dict tell.
+
+    What the state does not tell is as in YOLOX-Nano, so that a comparison can name what is missing.
+    """
+    blocks = {match[1] for match in map(BLOCK.fullmatch, state) if match}
+    return YoloxConfig(
+        channels=_rows(state, STEM, 16),
+        blocks=max(len(blocks), 1),
+        depthwise=SPLIT in state or STEM not in state,
+        classes=_rows(state, CLASSES, 80),
+    )
+
+
+def yolox_from_state(state: Mapping[str, Tensor], origin: str) -> Yolox:
+    """YOLOX in eval mode with these weights, all of them and no others.
+
+    Args:
+        state: names of the official checkpoints.
+        origin: where they came from, for the message.
+
+    Raises:
+        WeightsError: keys miss, are unknown or differ in shape; values that are not finite.
+    """
+    with torch.device("meta"):
+        model = Yolox(config_of(state))
+    expected = model.state_dict()
+    missing = [key for key in expected if key not in state]
+    unknown = [key for key in state if key not in expected]
+    differing = [
+        f"{key} is {tuple(state[key].shape)}, expected {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
+    ]
+    problems = [
+        *_list("missing", missing, len(expected)),
+        *_list("unknown", unknown, len(state)),
+        *_list("of another shape", differing, len(expected)),
+    ]
+    if problems:
+        raise WeightsError(
+            f"{origin}: not the weights of a YOLOX: {'; '.join(problems)}. "
+            "Expected a checkpoint with the official names, or give the network as an ONNX file"
+        )
+    _refuse_not_finite(state, origin)
+    whole = {key: value.to(expected[key].dtype) for key, value in state.items()}
+    model.load_state_dict(whole, assign=True)
+    return model.eval()
+
+
+def _refuse_not_finite(state: Mapping[str, Tensor], origin: str) -> None:
+    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise WeightsError(
+            f"{origin}: {len(broken)} tensors hold values that are not finite, "
+            f"e.g. '{broken[0]}': training diverged or the file is damaged"
+        )
+
+
+def _rows(state: Mapping[str, Tensor], key: str, default: int) -> int:
+    return state[key].shape[0] if key in state and state[key].ndim else default
+
+
+def _list(what: str, names: Collection[str], total: int) -> list[str]:
+    if not names:
+        return []
+    more = ", ..." if len(names) > SHOWN else ""
+    return [f"{len(names)} of {total} keys {what} ({', '.join([*names][:SHOWN])}{more})"]
