@@ -1,0 +1,114 @@
+"""Engines: one file a backend, found by name, its vendor's package imported when it is opened."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from edgecv.bundle import Bundle, Variant, sha256_of
+from edgecv.engines._engine import Built, Engine, PooledEngine, check_batch
+from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.machine import Int8Cpu, int8_cpu, read_cpu
+
+__all__ = [
+    "ENGINES",
+    "Built",
+    "Engine",
+    "PooledEngine",
+    "build_engine",
+    "check_batch",
+    "open_engine",
+]
+
+# name in a bundle and on the command line -> module with `build` and `open`
+ENGINES = {
+    "openvino": "edgecv.engines.openvino",
+    "onnxruntime": "edgecv.engines.onnxruntime",
+    "tensorrt": "edgecv.engines.tensorrt",
+    "torch": "edgecv.engines.torch",
+    "null": "edgecv.engines.null",
+}
+
+# requirement of a variant -> CPUs that multiply its integers exactly; only plain x86 overflows
+_EXACT_ON: dict[str, tuple[Int8Cpu, ...]] = {
+    "any": ("x86", "x86-vnni", "arm"),
+    "x86-vnni": ("x86-vnni", "arm"),
+    "arm": ("arm",),
+}
+
+
+def open_engine(
+    bundle: Bundle, variant: Variant, *, threads: int | None = None, requests: int = 1
+) -> Engine:
+    """A variant of a bundle, ready to run.
+
+    Args:
+        bundle: where its file is.
+        variant: which.
+        threads: cores to use; None: all that the backend takes by itself.
+        requests: calls in flight that `submit` runs at once. More than one asks the backend
+            for throughput, one for latency.
+
+    Raises:
+        UsageError: an engine that is not known.
+        BundleError: the file is missing or has changed since the manifest was written.
+        MissingExtraError: the backend is not installed.
+        EngineError: this machine cannot run the file, or the backend refuses it.
+    """
+    if requests < 1 or (threads is not None and threads < 1):
+        raise ValueError(f"threads is {threads}, requests is {requests}; expected 1 or more")
+    module = import_module(_module_of(variant.engine))
+    _check_cpu(bundle, variant)
+    _check_files(bundle, variant)
+    engine: Engine = module.open(bundle, variant, threads=threads, requests=requests)
+    return engine
+
+
+def build_engine(engine: str, source: Path, folder: Path, name: str) -> Built:
+    """Make an engine's file from an ONNX file (or, for torch, from weights).
+
+    Args:
+        engine: a name of ENGINES.
+        source: what to build from.
+        folder: where to write to.
+        name: name of the variant, and of the file without its suffix.
+
+    Raises:
+        UsageError, MissingExtraError, EngineError: as `open_engine`.
+    """
+    built: Built = import_module(_module_of(engine)).build(source, folder, name)
+    return built
+
+
+def _module_of(engine: str) -> str:
+    if engine not in ENGINES:
+        raise UsageError(f"no engine '{engine}'; there are: {', '.join(ENGINES)}")
+    return ENGINES[engine]
+
+
+def _check_cpu(bundle: Bundle, variant: Variant) -> None:
+    required = variant.requires.get("cpu", "any")
+    here = int8_cpu()
+    if here not in _EXACT_ON.get(required, (required,)):
+        raise EngineError(
+            f"{variant.file} was made for CPUs of the kind '{required}'; this one "
+            f"({read_cpu().model}) is '{here}', where its integers would overflow or be slow. "
+            f"Make it again for this CPU: edgecv compress --out {bundle.folder} "
+            f"--set quantize.cpu={here}"
+        )
+
+
+def _check_files(bundle: Bundle, variant: Variant) -> None:
+    path = bundle.path(variant.file)
+    if not variant.file:  # null needs none
+        return
+    again = f"Build it again: edgecv build {bundle.folder} --engine {variant.engine}"
+    if not path.is_file():
+        raise BundleError(f"{path}: the file of variant {variant.name} is missing. {again}")
+    # an IR's weights stand beside it under the same name
+    for name in (variant.file, str(Path(variant.file).with_suffix(".bin").as_posix())):
+        record = bundle.manifest.files.get(name)
+        if record is None:
+            continue
+        if not bundle.path(name).is_file() or sha256_of(bundle.path(name)) != record.sha256:
+            raise BundleError(f"{bundle.path(name)}: not the file of the manifest. {again}")

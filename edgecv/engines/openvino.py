@@ -1,0 +1,98 @@
+"""OpenVINO on CPUs: an IR (.xml with its .bin), compiled when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecv.bundle import Bundle, ModelSpec, Variant
+from edgecv.engines._engine import Built, Engine, PooledEngine
+from edgecv.errors import EngineError, MissingExtraError
+from edgecv.types import Array, Image
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def build(source: Path, folder: Path, name: str) -> Built:
+    """Convert an ONNX file to an IR that keeps float32 weights.
+
+    Raises:
+        MissingExtraError: openvino is not installed.
+        EngineError: the converter refuses the graph.
+    """
+    ov = _package(f"building {name}")
+    try:
+        # read_model and not convert_model, which reports its use to the vendor
+        model = ov.Core().read_model(source)
+        ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
+    except RuntimeError as error:
+        raise EngineError(f"{source}: OpenVINO cannot convert it: {_reason(error)}") from error
+    return Built(f"{name}.xml", {"version": str(ov.__version__)}, {})
+
+
+def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int) -> Engine:
+    """Compile an IR for this CPU.
+
+    Raises:
+        MissingExtraError: openvino is not installed.
+        EngineError: the file cannot be read or compiled.
+    """
+    ov = _package(f"variant {variant.name}")
+    settings: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY" if requests == 1 else "THROUGHPUT",
+        "PERFORMANCE_HINT_NUM_REQUESTS": requests,
+        # without it CPUs that have bfloat16 compute float layers in it, and fp32 is not fp32
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    path = bundle.path(variant.file)
+    try:
+        compiled = ov.Core().compile_model(path, "CPU", settings)
+        call = _caller(compiled, bundle.spec, requests)
+    except RuntimeError as error:
+        raise EngineError(
+            f"{path}: OpenVINO cannot open it: {_reason(error)}. "
+            f"Build it here: edgecv build {bundle.folder} --engine openvino"
+        ) from error
+    return PooledEngine("openvino", bundle.spec, call, requests)
+
+
+def _caller(compiled: Any, spec: ModelSpec, requests: int) -> Callable[[Image], list[Array]]:
+    outputs = [compiled.output(spec.output.boxes), compiled.output(spec.output.scores)]
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(requests):
+        free.put(compiled.create_infer_request())
+
+    def call(batch: Image) -> list[Array]:
+        request = free.get()
+        try:
+            results = request.infer({spec.input.name: batch}, share_inputs=True)
+            return [np.asarray(results[output], np.float32) for output in outputs]
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed: {_reason(error)}") from error
+        finally:
+            free.put(request)
+
+    return call
+
+
+def _reason(error: Exception) -> str:
+    # the vendor's message starts with the places in its sources that it went through
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (told or lines or [type(error).__name__])[0]
+
+
+def _package(reason: str) -> ModuleType:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("openvino", "openvino", reason) from error
+    package: ModuleType = openvino
+    return package

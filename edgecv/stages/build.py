@@ -1,0 +1,121 @@
+"""Build the engine files of a bundle on this machine: float and, once quantised, INT8."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.engines import build_engine
+from edgecv.errors import BundleError
+from edgecv.progress import bar
+from edgecv.recipe import BuildSettings
+from edgecv.stages import Context
+
+Precision = Literal["fp32", "int8"]
+
+# engines whose int8 files are for one kind of CPU; TensorRT computes on a GPU
+CPU_ENGINES = ("openvino", "onnxruntime")
+
+
+def run(bundle: Bundle, settings: BuildSettings, context: Context) -> dict[str, Any]:
+    """Build every target in float, and in INT8 where the quantize stage left a source.
+
+    Returns:
+        {"variants": {name: {"file", "size_bytes", "seconds"}}}
+    """
+    wanted = [
+        (target, precision) for target in settings.targets for precision in sources(bundle, target)
+    ]
+    variants: dict[str, Any] = {}
+    with bar("building engines", len(wanted)) as advance:
+        for target, precision in wanted:
+            start = time.perf_counter()
+            variant = build_variant(bundle, target, precision)
+            variants[variant.name] = {
+                "file": variant.file,
+                "size_bytes": size_bytes(bundle, variant),
+                "seconds": round(time.perf_counter() - start, 2),
+            }
+            advance()
+    return {"variants": variants}
+
+
+def sources(bundle: Bundle, engine: str) -> dict[Precision, str]:
+    """What each precision of an engine is built from, by its path in the bundle.
+
+    Raises:
+        BundleError: there is no float graph yet.
+    """
+    float_source = {"torch": "weights.safetensors", "null": ""}.get(engine, "model.onnx")
+    if float_source and not bundle.path(float_source).is_file():
+        raise BundleError(
+            f"{bundle.folder}: no {float_source}, which {engine} is built from. "
+            "Make it: edgecv compress with the sections load and export"
+        )
+    found: dict[Precision, str] = {"fp32": float_source}
+    int8_source = f"onnx/{engine}-int8.onnx"
+    if bundle.path(int8_source).is_file():
+        found["int8"] = int8_source
+    return found
+
+
+def build_variant(
+    bundle: Bundle, engine: str, precision: Precision, details: dict[str, Any] | None = None
+) -> Variant:
+    """Build one engine file and enter it in the manifest, which the caller saves.
+
+    It is written beside and moved in when complete: on failure the old file is still there.
+
+    Raises:
+        BundleError: there is nothing to build that precision from.
+        MissingExtraError, EngineError: of the engine.
+    """
+    name = f"{engine}-{precision}"
+    have = sources(bundle, engine)
+    if precision not in have:
+        raise BundleError(
+            f"{bundle.folder}: no onnx/{name}.onnx, which {name} is built from. "
+            f"Make it: edgecv compress with the section quantize and target {engine}"
+        )
+    with TemporaryDirectory(dir=bundle.folder, prefix=".build-") as staging:
+        built = build_engine(engine, bundle.path(have[precision]), Path(staging), name)
+        for path in sorted(Path(staging).iterdir()):
+            target = bundle.path(f"engines/{path.name}")
+            target.parent.mkdir(exist_ok=True)
+            os.replace(path, target)
+    variant = Variant(
+        name=name,
+        engine=engine,
+        precision=precision,
+        file=have[precision] if built.file is None else f"engines/{built.file}",
+        requires={**built.requires, **_cpu_of(bundle, engine, precision)},
+        details={**built.details, **(details or {})},
+    )
+    bundle.add_variants(variant)
+    return variant
+
+
+def size_bytes(bundle: Bundle, variant: Variant) -> int:
+    """Bytes of what the engine loads: its file, and an IR's weights."""
+    path = bundle.path(variant.file)
+    names = {path, path.with_suffix(".bin")} if path.suffix == ".xml" else {path}
+    return sum(name.stat().st_size for name in names if name.is_file())
+
+
+def _cpu_of(bundle: Bundle, engine: str, precision: Precision) -> dict[str, str]:
+    record = bundle.path("quantization.json")
+    if precision != "int8" or engine not in CPU_ENGINES or not record.is_file():
+        return {}
+    try:
+        cpu = json.loads(record.read_text("utf-8")).get("cpu", "any")
+    except (ValueError, AttributeError) as error:
+        raise BundleError(
+            f"{record}: not the JSON object that the quantize stage writes ({error}). "
+            "Make the bundle again: edgecv compress --fresh"
+        ) from error
+    return {} if cpu == "any" else {"cpu": str(cpu)}
