@@ -82,6 +82,6 @@ def _suppress(boxes_xyxy: Array, class_ids: Ints, iou_max: float) -> Ints:
     boxes_xywh = boxes_xyxy.astype(np.float64) - float(boxes_xyxy.min())
     boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
     ranks = np.arange(len(boxes_xywh), 0, -1, dtype=np.float32)
-    suppress: Any = cv2.dnn.NMSBoxesBatched  # its stubs ask for lists; arrays are 20 times quicker
+    suppress: Any = cv2.dnn.NMSBoxesBatched  # its stubs ask for lists; it takes arrays
     kept = suppress(boxes_xywh, ranks, class_ids.astype(np.int32), 0.0, iou_max)
     return np.asarray(kept, np.int64).reshape(-1)
