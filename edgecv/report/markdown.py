@@ -1,0 +1,88 @@
+"""report.md: the verdict and the tables as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from edgecv.report import figures
+from edgecv.report.schema import Report, VariantReport
+
+COLUMNS = (
+    "variant",
+    "mAP",
+    "95% interval",
+    "change",
+    "p50 ms",
+    "p90 ms",
+    "p99 ms",
+    "fps",
+    "RSS MB",
+    "size MB",
+    "boxes kept",
+)
+
+
+def render(report: Report) -> str:
+    """The report's essentials as Markdown."""
+    verdict = f"Deploy **{report.recommended}**" if report.recommended else "No recommendation"
+    parts = [
+        f"# {report.model}",
+        f"{verdict}. {report.reason}",
+        "\n".join(f"- {t.target}: `{t.file}`, {t.advice}" for t in report.targets),
+        _table(COLUMNS, map(_row, report.variants)),
+        _budget(report),
+        _kept(report),
+        f"Command: `{report.command}`" if report.command else "",
+        f"Machine: {report.environment['cpu']}" if report.environment.get("cpu") else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _row(v: VariantReport) -> list[str]:
+    accuracy, latency = v.accuracy, v.latency_ms
+    return [
+        v.name,
+        figures.ap(accuracy.mAP if accuracy else None),
+        figures.interval(accuracy.interval if accuracy else None),
+        figures.signed(-v.drop.mAP if v.drop else None),
+        *(figures.ms(getattr(latency, key) if latency else None) for key in ("p50", "p90", "p99")),
+        figures.decibel(v.throughput_fps),
+        figures.whole(v.peak_rss_mb),
+        figures.megabytes(v.size_bytes),
+        figures.share(v.parity.matched if v.parity else None),
+    ]
+
+
+def _budget(report: Report) -> str:
+    budget = report.quantization.budget if report.quantization else None
+    if budget is None:
+        return ""
+    return (
+        f"Accuracy budget {'met' if budget.met else 'missed'}: {budget.metric} "
+        f"{figures.ap(budget.float_value)} in float, {figures.ap(budget.int8_value)} in INT8, "
+        f"may lose {budget.max_drop:g}."
+    )
+
+
+def _kept(report: Report) -> str:
+    if not report.kept_float:
+        return ""
+    rows = (
+        [
+            f"`{layer.node}`",
+            figures.share(layer.macs_share),
+            figures.decibel(layer.sqnr_db),
+            layer.reason or figures.MISSING,
+        ]
+        for layer in report.kept_float
+    )
+    columns = ("layer", "share of MACs", "alone, dB", "why")
+    return "Layers kept in float:\n\n" + _table(columns, rows)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    # a bar inside a cell would end it
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )

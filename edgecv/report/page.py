@@ -1,0 +1,134 @@
+"""report.html: one page that opens without a network and runs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+import edgecv
+from edgecv.report import charts, figures, overlay, rows, tables
+from edgecv.report.photos import Comparison
+from edgecv.report.plot import Axis, padded
+from edgecv.report.schema import Report, VariantReport
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+Samples = Mapping[str, Sequence[float]]
+
+
+def render(
+    report: Report,
+    samples: Samples,
+    comparison: Comparison | None = None,
+    class_names: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """The page as HTML.
+
+    Args:
+        report: what report.json holds.
+        samples: variant name to ms of each timed call of the engine.
+        comparison: photos with both answers; absent: no such section.
+        class_names: of the model, to name the boxes.
+        notes: what the reader should know of how this report came about.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(figures.FILTERS, breakable=tables.breakable)
+    values = {
+        **_common(report),
+        **_measured(report, samples),
+        **_quantized(report),
+        "comparison": comparison,
+        "drawings": _drawings(comparison, class_names),
+        "notes": [*notes, *tables.numerics_notes(report)],
+    }
+    values["contents"] = _contents(report, values)
+    return environment.get_template("report.html.j2").render(values)
+
+
+def _common(report: Report) -> dict[str, Any]:
+    int8, base = tables.compared(report)
+    return {
+        "report": report,
+        "version": edgecv.__version__,
+        # css from this package's own file: nothing of it comes from outside
+        "style": Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704
+        "chosen": report.variant(report.recommended),
+        "budget": report.quantization.budget if report.quantization else None,
+        "int8": int8,
+        "base": base,
+        "tiles": tables.tiles(int8, base, report),
+        "pairs": tables.pairs(report.variants),
+        "classes": tables.classes(int8, report.variant(report.reference)),
+        "reference": report.variant(report.reference),
+        "largest": max([v.size_bytes for v in report.variants], default=0) or 1,
+        "environment": tables.flat(report.environment),
+        "shape": charts.shape,
+        "interval_row": rows.interval,
+        "change_row": rows.change,
+        "bar_row": rows.bar,
+        "unit_axis": Axis("AP", 0, 1),
+    }
+
+
+def _measured(report: Report, samples: Samples) -> dict[str, Any]:
+    variants = report.variants
+    scored = [v for v in variants if v.accuracy]
+    return {
+        "scored": scored,
+        "map_axis": _map_axis(scored),
+        "timed": [v for v in variants if v.latency_ms],
+        "untimed": [v for v in variants if not v.latency_ms],
+        "compared": [v for v in variants if v.parity],
+        "acceptance": tables.acceptance(variants),
+        "pareto": charts.pareto(variants, report.recommended),
+        "ecdf": charts.ecdf(samples, variants),
+    }
+
+
+def _quantized(report: Report) -> dict[str, Any]:
+    budget = report.quantization.budget if report.quantization else None
+    before = budget.float_value if budget else None
+    goal = None if budget is None or before is None else before - budget.max_drop
+    return {
+        "goal": goal,
+        "ranking": tables.ranking(report),
+        "search": charts.search(report.steps, budget.metric if budget else "metric", goal),
+    }
+
+
+def _map_axis(scored: Sequence[VariantReport]) -> Axis | None:
+    ends: list[float] = []
+    for v in scored:
+        if v.accuracy:
+            ends += [v.accuracy.mAP, *(v.accuracy.interval or ())]
+    return padded("mAP", ends, "{:.2f}".format) if ends else None
+
+
+def _drawings(comparison: Comparison | None, class_names: Sequence[str]) -> list[Any]:
+    photos = comparison.photos if comparison else ()
+    return [(p, *overlay.pair(p, number, class_names)) for number, p in enumerate(photos)]
+
+
+def _contents(report: Report, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sections = (
+        ("engines", "Before and after, by engine", values["pairs"]),
+        ("accuracy", "Accuracy", values["scored"]),
+        ("speed", "Speed", values["timed"]),
+        ("size", "Size", report.variants),
+        ("quantization", "What runs in INT8", report.quantization),
+        ("parity", "Agreement of the engines", values["compared"] or values["acceptance"]),
+        ("photos", "Photos, float beside INT8", values["drawings"]),
+        ("method", "How this was made", True),
+    )
+    return [(id_, title) for id_, title, there in sections if there]

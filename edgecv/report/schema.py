@@ -1,0 +1,161 @@
+"""What report.json holds. docs/report-schema.md is generated from these models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from edgecv.bundle import Record
+
+Interval = tuple[float, float]
+
+
+class Accuracy(Record):
+    """Scored on ground truth by COCO's protocol."""
+
+    mAP: float = Field(description="AP averaged over IoU .50 to .95 and over classes, in [0, 1].")
+    mAP50: float = Field(description="AP at IoU .50, in [0, 1].")
+    interval: Interval | None = Field(None, description="95% bootstrap interval of mAP.")
+    per_class: dict[str, float] = Field(
+        default_factory=dict, description="AP of each class that the ground truth has."
+    )
+    images: int | None = Field(None, description="Pictures scored.")
+    boxes: int | None = Field(None, description="Boxes of ground truth.")
+
+
+class Drop(Record):
+    """Float's mAP less this variant's; positive is a loss."""
+
+    mAP: float = Field(description="Absolute difference.")
+    interval: Interval | None = Field(None, description="95% interval, paired by picture.")
+
+
+class Latency(Record):
+    """Milliseconds of a call with one picture."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+class Parity(Record):
+    """Agreement with the float model on the same pictures; needs no ground truth."""
+
+    sqnr_db: float | None = Field(None, description="Signal to noise of confident outputs, dB.")
+    matched: float | None = Field(
+        None, description="Share of float's confident boxes found again in place, in [0, 1]."
+    )
+    iou: float | None = Field(None, description="Mean overlap of the boxes found again.")
+    score_error: float | None = Field(None, description="Mean absolute difference of scores.")
+    images: int | None = Field(None, description="Pictures compared.")
+
+
+class VariantReport(Record):
+    """One engine file and all that was measured of it; null is 'not measured'."""
+
+    name: str = Field(description="<engine>-<precision>.")
+    engine: str
+    precision: Literal["fp32", "fp16", "int8"]
+    file: str = Field(description="Path in the bundle.")
+    size_bytes: int = Field(description="All files that the engine reads, together.")
+    accuracy: Accuracy | None = None
+    drop: Drop | None = None
+    latency_ms: Latency | None = Field(None, description="The engine alone.")
+    end_to_end_ms: Latency | None = Field(None, description="Letterbox, engine, postprocess.")
+    throughput_fps: float | None = Field(None, description="With several requests in flight.")
+    peak_rss_mb: float | None = Field(None, description="Peak memory of the process, MB.")
+    load_seconds: float | None = None
+    parity: Parity | None = None
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="What the builder says, e.g. 'acceptance'."
+    )
+
+
+class Layer(Record):
+    """A node of the graph and what quantising it alone does."""
+
+    node: str
+    op: str | None = None
+    macs_share: float | None = Field(None, description="Share of the network's MACs, in [0, 1].")
+    sqnr_db: float | None = Field(None, description="Of the detections, this node alone in INT8.")
+    reason: str | None = Field(None, description="Why it stays in float.")
+
+
+class Step(Record):
+    """One try of the search for the accuracy budget."""
+
+    kept_float: int = Field(description="Layers in float.")
+    metric: float | None = Field(None, description="The budget's metric with INT8.")
+    sqnr_db: float | None = None
+
+
+class Budget(Record):
+    """How much accuracy INT8 may cost, and what it cost where layers were chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    max_drop: float
+    metric: str
+    float_value: float | None = Field(None, alias="float", description="The metric in float.")
+    int8_value: float | None = Field(None, alias="int8", description="The metric in INT8.")
+    met: bool | None = None
+    data: str | None = Field(None, description="What the metric was measured on.")
+
+
+class Quantization(Record):
+    weight_bits: int | None = None
+    cpu: str | None = Field(None, description="CPU that the CPU files are for.")
+    images: int | None = Field(None, description="Calibration pictures used.")
+    int8_macs_share: dict[str, float] = Field(
+        default_factory=dict, description="Share of MACs in INT8 for each engine."
+    )
+    budget: Budget | None = None
+
+
+class DataSummary(Record):
+    name: str
+    images: int | None = None
+    boxes: int | None = None
+    classes: int | None = None
+
+
+class TargetAdvice(Record):
+    """What to do with one engine's files."""
+
+    target: str
+    variant: str
+    file: str
+    advice: str
+
+
+class StageSeconds(Record):
+    stage: str
+    seconds: float
+
+
+class Report(Record):
+    """report.json: a section is null or empty where its stage did not run."""
+
+    format: Literal["edgecv-report/1"] = "edgecv-report/1"
+    recipe: str
+    model: str
+    input_wh: tuple[int, int] = Field(description="Width and height of the input, pixels.")
+    data: DataSummary | None = Field(None, description="The ground truth that was scored on.")
+    environment: dict[str, Any] = Field(description="The machine that measured.")
+    threads: int | None = Field(None, description="Of each timed call.")
+    reference: str | None = Field(None, description="Variant that the others are compared with.")
+    recommended: str | None = Field(description="Variant to deploy; null: nothing was timed.")
+    reason: str = Field(description="Why, in a sentence.")
+    targets: tuple[TargetAdvice, ...] = ()
+    command: str = Field(description="The exact command line.")
+    variants: tuple[VariantReport, ...] = ()
+    quantization: Quantization | None = None
+    kept_float: tuple[Layer, ...] = ()
+    ranking: tuple[Layer, ...] = Field((), description="Layers, most damage first.")
+    steps: tuple[Step, ...] = ()
+    stages: tuple[StageSeconds, ...] = ()
+
+    def variant(self, name: str | None) -> VariantReport | None:
+        return next((variant for variant in self.variants if variant.name == name), None)

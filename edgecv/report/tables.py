@@ -1,0 +1,173 @@
+"""The rows of the report's tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from edgecv.report import figures
+from edgecv.report.recommend import best_int8, p90_ms
+from edgecv.report.schema import Report, VariantReport
+
+RANKING_SHOWN = 20
+
+Pair = tuple[float | None, float | None]
+
+
+def compared(report: Report) -> tuple[VariantReport | None, VariantReport | None]:
+    """The INT8 variant to show, and the float variant of its engine, else the reference."""
+    budget = report.quantization.budget if report.quantization else None
+    int8 = best_int8(report.variants, budget.max_drop if budget else 0.0)
+    floats = [v for v in report.variants if v.precision != "int8"]
+    same = [v for v in floats if int8 and v.engine == int8.engine]
+    return int8, next(iter([*same, *floats]), None)
+
+
+def tiles(
+    int8: VariantReport | None, base: VariantReport | None, report: Report
+) -> list[dict[str, str]]:
+    """The four figures of the summary; those that were not measured are left out."""
+    if int8 is None or base is None:
+        return []
+    found = [_speed_tile(int8, base), _size_tile(int8, base), _accuracy_tile(int8)]
+    shares = report.quantization.int8_macs_share if report.quantization else {}
+    if int8.engine in shares:
+        note = f"{len(report.kept_float)} layers kept in float"
+        found.append(_tile("Runs in INT8", figures.share(shares[int8.engine]), "of MACs", note))
+    return [tile for tile in found if tile]
+
+
+def pairs(variants: Sequence[VariantReport]) -> list[dict[str, Any]]:
+    """One row for each engine that has a float and an INT8 file: before, after, change."""
+    rows = []
+    for engine in dict.fromkeys(v.engine for v in variants):
+        of = {v.precision: v for v in variants if v.engine == engine}
+        after, before = of.get("int8"), of.get("fp32") or of.get("fp16")
+        if before is None or after is None:
+            continue
+        maps, p90s, sizes = (
+            (get(before), get(after)) for get in (_map, _p90, lambda v: v.size_bytes)
+        )
+        change = None if maps[0] is None or maps[1] is None else maps[1] - maps[0]
+        rows.append(
+            {
+                "engine": engine,
+                "map": (*maps, change),
+                "p90": (*p90s, _ratio(*p90s)),
+                "size": (*sizes, _ratio(*sizes)),
+            }
+        )
+    return rows
+
+
+def classes(int8: VariantReport | None, reference: VariantReport | None) -> list[dict[str, Any]]:
+    """AP of each class before and after, the largest change first."""
+    if not (int8 and int8.accuracy and reference and reference.accuracy):
+        return []
+    before, after = reference.accuracy.per_class, int8.accuracy.per_class
+    rows = [{"name": n, "before": before[n], "after": after[n]} for n in before if n in after]
+    return sorted(rows, key=lambda row: -abs(row["after"] - row["before"]))
+
+
+def ranking(report: Report) -> list[dict[str, Any]]:
+    """The most sensitive layers; damage is how far each falls short of the least, in [0, 1]."""
+    layers = [layer for layer in report.ranking if layer.sqnr_db is not None]
+    layers.sort(key=lambda layer: layer.sqnr_db or 0.0)
+    if not layers:
+        return []
+    low, high = layers[0].sqnr_db or 0.0, layers[-1].sqnr_db or 0.0
+    kept = {layer.node for layer in report.kept_float}
+    return [
+        {
+            "layer": layer,
+            "kept": layer.node in kept,
+            "damage": (high - (layer.sqnr_db or 0.0)) / ((high - low) or 1.0),
+        }
+        for layer in layers[:RANKING_SHOWN]
+    ]
+
+
+def acceptance(variants: Sequence[VariantReport]) -> list[dict[str, Any]]:
+    """The verdicts of the acceptance builds."""
+    keys = ("accepted", "version", "seconds", "errors", "layers", "reason")
+    return [
+        {"variant": v, **{key: v.details["acceptance"].get(key) for key in keys}}
+        for v in variants
+        if v.details.get("acceptance")
+    ]
+
+
+def numerics_notes(report: Report) -> list[str]:
+    """Which variants were scored by another engine than the one they are for."""
+    return [
+        f"{v.name}: no {v.engine} could run here, so its numbers of accuracy come from the same "
+        f"file executed by {v.details['numerics']} without graph optimisation."
+        for v in report.variants
+        if v.details.get("numerics")
+    ]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as lines of name and text; those that are unknown are left out."""
+    lines = []
+    for key, value in values.items():
+        name = f"{prefix}{key.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            lines += flat(value, f"{name}: ")
+        elif isinstance(value, list | tuple):
+            lines.append((name, ", ".join(map(str, value))))
+        elif value is not None:
+            lines.append((name, str(value)))
+    return [line for line in lines if line[1]]
+
+
+def breakable(name: str) -> Markup:
+    """A node's long name that may wrap after its dots, slashes and underscores."""
+    return Markup(re.sub(r"([./_])", r"\1<wbr>", str(escape(name))))  # noqa: S704
+
+
+def _tile(title: str, figure: str, unit: str, note: str) -> dict[str, str]:
+    return {"title": title, "figure": figure, "unit": unit, "note": note}
+
+
+def _speed_tile(int8: VariantReport, base: VariantReport) -> dict[str, str] | None:
+    ratio = _ratio(_p90(base), _p90(int8))
+    if ratio is None:
+        return None
+    note = f"{figures.ms(_p90(int8))} against {figures.ms(_p90(base))} ms at p90"
+    if ratio >= 1:
+        return _tile("Speed", f"{ratio:.2f}×", "as fast", note)  # noqa: RUF001
+    return _tile("Speed", f"{1 / ratio:.2f}×", "as slow", note)  # noqa: RUF001
+
+
+def _size_tile(int8: VariantReport, base: VariantReport) -> dict[str, str]:
+    share = int8.size_bytes / max(base.size_bytes, 1)
+    note = f"{figures.megabytes(int8.size_bytes)} against {figures.megabytes(base.size_bytes)} MB"
+    return _tile("Size", f"{share:.0%}", "of float", note)
+
+
+def _accuracy_tile(int8: VariantReport) -> dict[str, str] | None:
+    if int8.accuracy and int8.drop:
+        note = f"now {int8.accuracy.mAP:.3f}"
+        if int8.drop.interval:
+            note += f"; 95%: {figures.loss_interval(int8.drop.interval)}"
+        return _tile("Change of mAP", figures.signed(-int8.drop.mAP), "", note)
+    if int8.parity and int8.parity.matched is not None:
+        share = figures.share(int8.parity.matched)
+        return _tile("Agreement", share, "of boxes", "found again; no ground truth was given")
+    return None
+
+
+def _map(variant: VariantReport) -> float | None:
+    return variant.accuracy.mAP if variant.accuracy else None
+
+
+def _p90(variant: VariantReport) -> float | None:
+    return p90_ms(variant) if variant.latency_ms else None
+
+
+def _ratio(before: float | None, after: float | None) -> float | None:
+    return before / after if before and after else None
