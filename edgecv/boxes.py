@@ -12,14 +12,21 @@ from edgecv.types import Array, Ints
 
 def xywh_to_xyxy(boxes_xywh: Array) -> Array:
     """(N, 4) left, top, width, height to (N, 4) left, top, right, bottom; same unit."""
-    boxes = np.asarray(boxes_xywh, np.float32).reshape(-1, 4)
+    boxes = _four_wide(boxes_xywh)
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def xyxy_to_xywh(boxes_xyxy: Array) -> Array:
     """(N, 4) left, top, right, bottom to (N, 4) left, top, width, height; same unit."""
-    boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4)
+    boxes = _four_wide(boxes_xyxy)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def _four_wide(boxes: Array) -> Array:
+    array = np.asarray(boxes, np.float32)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(f"boxes are {array.shape}, expected (N, 4)")
+    return array
 
 
 def clip(boxes_xyxy: Array, width: int, height: int) -> Array:
