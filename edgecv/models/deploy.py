@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from edgecv.models.checkpoint import read_checkpoint
+from edgecv.models.csp import ConvBlock
 from edgecv.models.yolox import STRIDES, Level, Yolox
+from edgecv.models.yolox_weights import yolox_from_state
 
 
 class Decode(nn.Module):
@@ -17,6 +21,9 @@ class Decode(nn.Module):
     Boxes, objectness and classes are concatenated apart, because one INT8 scale over values in
     pixels and in [0, 1] would leave nothing of the latter.
     """
+
+    points: Tensor
+    strides: Tensor
 
     def __init__(self, height: int, width: int, classes: int) -> None:
         super().__init__()
@@ -40,6 +47,14 @@ class Decode(nn.Module):
         return decoded, objectness.sigmoid() * classes.sigmoid()
 
 
+class PixelInput(nn.Module):
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float32, values kept."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        # the cast comes first: TensorRT takes uint8 nowhere but in a Cast of an input
+        return images.float().permute(0, 3, 1, 2)
+
+
 class Deployed(nn.Module):
     """YOLOX behind the contract of a bundle's graph.
 
@@ -50,13 +65,13 @@ class Deployed(nn.Module):
 
     def __init__(self, model: Yolox, height: int, width: int) -> None:
         super().__init__()
+        self.input = PixelInput()
         self.model = fold_batch_norm(model)
         self.decode = Decode(height, width, model.config.classes)
+        self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        # the cast comes first: TensorRT takes uint8 nowhere but in a Cast of an input
-        levels = self.model(images.float().permute(0, 3, 1, 2))
-        outputs: tuple[Tensor, Tensor] = self.decode(levels)
+        outputs: tuple[Tensor, Tensor] = self.decode(self.model(self.input(images)))
         return outputs
 
 
@@ -76,8 +91,18 @@ def fold_batch_norm(model: Yolox) -> Yolox:
     """A copy of the model in eval mode, its batch norms folded into the convs before them."""
     folded = copy.deepcopy(model).eval()
     for block in folded.modules():
-        if isinstance(getattr(block, "bn", None), nn.BatchNorm2d):
+        if isinstance(block, ConvBlock):
             # in double: the folding itself adds no error that float32 can hold
-            conv = fuse_conv_bn_eval(block.conv.double(), block.bn.double())
-            block.conv, block.bn = conv.float(), nn.Identity()
+            block.conv = fuse_conv_bn_eval(block.conv.double(), block.bn.double()).float()
+            block.bn = nn.Identity()  # type: ignore[assignment]
     return folded
+
+
+def load_deployed(weights: Path, height: int, width: int) -> Deployed:
+    """The network of a bundle's weights file, in eval mode, for an input in pixels.
+
+    Raises:
+        WeightsError: not the weights of a YOLOX.
+    """
+    model = yolox_from_state(read_checkpoint(weights), str(weights))
+    return Deployed(model, height, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ import onnx
 import torch
 
 from edgecv.models.deploy import Deployed
+from edgecv.types import Array, Image
 
 # Deployed keeps the network under this name, which says nothing to a reader of the graph
 WRAPPER = "model."
@@ -32,7 +34,7 @@ def export_onnx(
         warnings.simplefilter("ignore", DeprecationWarning)
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
-            network.eval(),
+            network,
             (images,),
             path,
             input_names=names[:1],
@@ -42,3 +44,13 @@ def export_onnx(
             dynamo=False,
         )
         return onnx.load(path)
+
+
+def infer_torch(network: Deployed) -> Callable[[Image], list[Array]]:
+    """The network as a function of numpy arrays: (B, H, W, 3) uint8 to boxes and scores."""
+
+    def infer(batch: Image) -> list[Array]:
+        with torch.inference_mode():
+            return [output.numpy() for output in network(torch.from_numpy(batch))]
+
+    return infer

@@ -42,7 +42,7 @@ def _macs(node: onnx.NodeProto, output: list[int], weight: list[int]) -> int:
 
 
 def parameter_count(model: onnx.ModelProto) -> int:
-    """Values in the weights and biases of Conv, Gemm, MatMul and ConvTranspose, shared ones once."""
+    """Values in the weights and biases of convs and matrix products, shared ones once."""
     weighted = ("Conv", "Gemm", "MatMul", "ConvTranspose")
     used = {
         name for node in model.graph.node if node.op_type in weighted for name in node.input[1:]

@@ -2,40 +2,120 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgecv.bundle import Bundle
-from edgecv.recipe import ExportSettings
+import numpy as np
+
+from edgecv.bundle import Bundle, InputSpec
+from edgecv.errors import BundleError, DataError
+from edgecv.recipe import ExportSettings, LoadSettings
 from edgecv.stages import Context
+from edgecv.stages.load import SOURCE, WEIGHTS
+from edgecv.types import Image
+
+if TYPE_CHECKING:
+    import onnx
+
+    from edgecv.models.parity import Infer
 
 GRAPH = "model.onnx"
+PICTURES = 4
 
 
 def run(bundle: Bundle, settings: ExportSettings, context: Context) -> dict[str, Any]:
     """Export, simplify, check, and compare with the source on pictures.
 
     Raises:
+        BundleError: no network in the bundle.
         ModelError: the source cannot be written so, or the graph answers otherwise than it.
     """
-    from edgecv.models.checkpoint import read_checkpoint
-    from edgecv.models.deploy import Deployed
-    from edgecv.models.export_torch import WRAPPER, export_onnx
+    from edgecv.engines.onnxruntime import open_call
     from edgecv.models.graph import conv_macs, parameter_count
     from edgecv.models.onnx_write import write_graph
-    from edgecv.models.yolox_weights import yolox_from_state
+    from edgecv.models.parity import check_parity, parity
 
-    spec = bundle.spec
-    weights = bundle.path("weights.safetensors")
-    model = yolox_from_state(read_checkpoint(weights), str(weights))
-    height, width = spec.input.height, spec.input.width
-    deployed = Deployed(model, height, width)
-    graph = export_onnx(deployed, height, width, settings.batch, settings.opset)
-    finished = write_graph(
-        graph, bundle.new_file(GRAPH), simplify=settings.simplify, drop_prefix=WRAPPER
-    )
-    macs = conv_macs(finished)
+    graph, source, prefix = _read_source(bundle, settings)
+    path = bundle.new_file(GRAPH)
+    written = write_graph(graph, path, simplify=settings.simplify, drop_prefix=prefix)
+    batch = None if settings.batch == "dynamic" else settings.batch
+    taken = bundle.spec.input.model_copy(update={"batch": batch})
+    bundle.update(spec=bundle.spec.model_copy(update={"input": taken}))
+    pictures, shown = _pictures(taken, context)
+    answer = open_call(path, bundle.spec, threads=None, requests=1)
+    measured = parity(source, answer, _batches(pictures, batch))
+    check_parity(measured, bundle.spec.name)
     return {
-        "macs": sum(macs.values()),
-        "parameters": parameter_count(finished),
         "opset": settings.opset,
+        "nodes": len(written.graph.node),
+        "parameters": parameter_count(written),
+        "macs": sum(conv_macs(written).values()),
+        "parity_max_abs": measured,
+        "parity_on": shown,
     }
+
+
+def _read_source(bundle: Bundle, settings: ExportSettings) -> tuple[onnx.ModelProto, Infer, str]:
+    """The graph, the source's own answer, and the prefix of node names that says nothing."""
+    if bundle.path(WEIGHTS).is_file():
+        return _from_checkpoint(bundle, settings)
+    if bundle.path(SOURCE).is_file():
+        return _from_onnx(bundle, settings)
+    raise BundleError(
+        f"{bundle.folder}: neither {WEIGHTS} nor {SOURCE} here; run the load stage first"
+    )
+
+
+def _from_checkpoint(
+    bundle: Bundle, settings: ExportSettings
+) -> tuple[onnx.ModelProto, Infer, str]:
+    from edgecv.models.deploy import load_deployed
+    from edgecv.models.export_torch import WRAPPER, export_onnx, infer_torch
+
+    size = bundle.spec.input
+    network = load_deployed(bundle.path(WEIGHTS), size.height, size.width)
+    graph = export_onnx(network, size.height, size.width, settings.batch, settings.opset)
+    return graph, infer_torch(network), WRAPPER
+
+
+def _from_onnx(bundle: Bundle, settings: ExportSettings) -> tuple[onnx.ModelProto, Infer, str]:
+    from edgecv.models.onnx_source import infer_source, open_source
+    from edgecv.models.onnx_surgery import to_contract
+
+    size = bundle.spec.input
+    load = LoadSettings(
+        head=bundle.metrics("load").get("head", "auto"),
+        input_size=size.width if size.width == size.height else None,
+    )
+    source = open_source(bundle.path(SOURCE), load)
+    return to_contract(source, settings.batch, settings.opset), infer_source(source), ""
+
+
+def _pictures(size: InputSpec, context: Context) -> tuple[list[Image], str]:
+    """Letterboxed pictures to compare on, and what they are; noise where no picture was given."""
+    from edgecv.data.pictures import find_pictures, read_picture
+    from edgecv.runtime.preprocess import letterbox
+
+    folder = context.calibration or context.data
+    found: list[Image] = []
+    for path in find_pictures(folder) if folder else []:
+        try:
+            found.append(letterbox(read_picture(path), size)[0])
+        except DataError:
+            continue  # the stage that calibrates counts and names them
+        if len(found) == PICTURES:
+            break
+    if found:
+        return found, f"{len(found)} pictures of {folder.name}"
+    shape = (PICTURES, size.height, size.width, 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    return list(noise), f"{PICTURES} pictures of noise"
+
+
+def _batches(pictures: list[Image], batch: int | None) -> list[Image]:
+    # a dynamic batch is shown to work with more than one
+    count = batch or 2
+    rounds = -(-len(pictures) // count)
+    return [
+        np.stack([pictures[(start * count + i) % len(pictures)] for i in range(count)])
+        for start in range(rounds)
+    ]
