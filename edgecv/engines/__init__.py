@@ -32,6 +32,7 @@ ENGINES = {
 # requirement of a variant -> CPUs that multiply its integers exactly; only plain x86 overflows
 _EXACT_ON: dict[str, tuple[Int8Cpu, ...]] = {
     "any": ("x86", "x86-vnni", "arm"),
+    "x86": ("x86", "x86-vnni", "arm"),
     "x86-vnni": ("x86-vnni", "arm"),
     "arm": ("arm",),
 }
@@ -92,7 +93,7 @@ def _check_cpu(bundle: Bundle, variant: Variant) -> None:
     if here not in _EXACT_ON.get(required, (required,)):
         raise EngineError(
             f"{variant.file} was made for CPUs of the kind '{required}'; this one "
-            f"({read_cpu().model}) is '{here}', where its integers would overflow or be slow. "
+            f"({read_cpu().model}) is '{here}', where its integers would overflow. "
             f"Make it again for this CPU: edgecv compress --out {bundle.folder} "
             f"--set quantize.cpu={here}"
         )

@@ -17,6 +17,7 @@ Verdict = dict[str, Any]
 
 # Ampere, the family of Orin, whose own SM87 this builder does not offer
 CAPABILITY = "SM86"
+MOST_PICTURES = 8  # a call, where the file leaves the batch open
 PIP_LINE = "pip install tensorrt-rtx"
 
 
@@ -43,7 +44,7 @@ def verdict_of(source: Path) -> Verdict:
     """The verdict, computed in this process."""
     import tensorrt_rtx
 
-    from edgecv.engines.tensorrt.network import by_message, read_network
+    from edgecv.engines.tensorrt.network import add_profile, by_message, is_dynamic, read_network
 
     start = time.perf_counter()
     made = read_network(tensorrt_rtx, source)
@@ -52,6 +53,8 @@ def verdict_of(source: Path) -> Verdict:
         config = made.builder.create_builder_config()
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(tensorrt_rtx.ComputeCapability, CAPABILITY), 0)
+        if is_dynamic(made):
+            add_profile(made, config, MOST_PICTURES)
         if made.builder.build_serialized_network(made.network, config) is None:
             messages = made.messages or ["the builder gave no reason"]
             errors = [by_message(message) for message in messages]

@@ -89,7 +89,27 @@ def _refusal(error: Any) -> dict[str, str]:
     name, operator = (
         str(getattr(error, key, lambda: "")()) for key in ("node_name", "node_operator")
     )
-    return {"node": name or f"#{error.node()}", "op": operator, "reason": str(error.desc())}
+    index = error.node()
+    node = name or (f"#{index}" if index >= 0 else "")  # negative: the file as a whole
+    return {"node": node, "op": operator, "reason": str(error.desc())}
+
+
+def is_dynamic(made: Network) -> bool:
+    """Whether an input has a size that the file leaves open."""
+    inputs = (made.network.get_input(index) for index in range(made.network.num_inputs))
+    return any(min(tuple(tensor.shape), default=0) < 0 for tensor in inputs)
+
+
+def add_profile(made: Network, config: Any, most: int) -> None:
+    """Let every open size be 1 to `most`, which a builder must be told."""
+    profile = made.builder.create_optimization_profile()
+    for index in range(made.network.num_inputs):
+        tensor = made.network.get_input(index)
+        few, many = (
+            tuple(size if size > 0 else count for size in tensor.shape) for count in (1, most)
+        )
+        profile.set_shape(tensor.name, few, few, many)
+    config.add_optimization_profile(profile)
 
 
 def by_message(message: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgecv.bundle import ModelSpec
 from edgecv.engines._engine import Call
-from edgecv.engines.tensorrt.network import Network, read_network, vendor
+from edgecv.engines.tensorrt.network import Network, is_dynamic, read_network, vendor
 from edgecv.errors import EngineError, MissingExtraError
 from edgecv.types import Array, Image
 
@@ -30,6 +30,11 @@ def build_plan(source: Path, target: Path) -> dict[str, str]:
     if made.refusals:
         told = "; ".join(f"{r['node']} ({r['op']}): {r['reason']}" for r in made.refusals[:5])
         raise EngineError(f"{source}: TensorRT cannot read {len(made.refusals)} nodes: {told}")
+    if is_dynamic(made):
+        raise EngineError(
+            f"{source}: a plan needs a fixed batch, and this file leaves it open. "
+            "Export it again: edgecv compress --set export.batch=1"
+        )
     plan = made.builder.build_serialized_network(made.network, _config(made))
     if plan is None:
         raise EngineError(
@@ -119,8 +124,6 @@ class _Request:
         self._buffers: dict[str, tuple[Any, int, int]] = {}
         for name in (spec.input.name, spec.output.boxes, spec.output.scores):
             shape = tuple(engine.get_tensor_shape(name))
-            if min(shape) < 0:
-                raise EngineError(f"tensor {name} is {shape}: a plan needs a fixed batch")
             host = np.empty(shape, trt.nptype(engine.get_tensor_dtype(name)))
             _checked(self._cudart.cudaHostRegister(host.ctypes.data, host.nbytes, 0))
             device = _checked(self._cudart.cudaMalloc(host.nbytes))[0]

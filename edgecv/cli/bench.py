@@ -1,0 +1,97 @@
+"""edgecv bench: latency, throughput and memory of a bundle's engines on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.engines import ENGINES
+from edgecv.errors import BundleError, UsageError
+from edgecv.progress import say
+from edgecv.recipe import BenchSettings
+from edgecv.stages.bench import bench, pictures_of, timed_variants
+
+DEFAULTS = BenchSettings()
+
+
+@click.command(name="bench")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--engine",
+    "engines",
+    multiple=True,
+    type=click.Choice(list(ENGINES)),
+    help="Only this one; may be repeated. Without it all that run here.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Pictures; without it noise.")
+@click.option("--queries", type=click.IntRange(1), default=DEFAULTS.queries, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=DEFAULTS.rounds, show_default=True)
+@click.option("--requests", type=click.IntRange(1), default=DEFAULTS.requests, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def command(
+    bundle: Path,
+    engines: tuple[str, ...],
+    data: Path | None,
+    queries: int,
+    rounds: int,
+    requests: int,
+    as_json: bool,
+) -> None:
+    """Time the engines of BUNDLE in turns: engine alone, and from picture to boxes (e2e)."""
+    opened = Bundle.open(bundle)
+    variants, skipped = _wanted(opened, engines)
+    settings = BenchSettings(queries=queries, rounds=rounds, requests=requests)
+    found = bench(opened, variants, settings, pictures_of(data)) | {"skipped": skipped}
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    _print(found)
+    for name, reason in skipped.items():
+        say(f"{name} is not timed: {reason}")
+
+
+def _wanted(bundle: Bundle, engines: tuple[str, ...]) -> tuple[list[Variant], dict[str, str]]:
+    timed, skipped = timed_variants(bundle)
+    asked = engines or tuple(ENGINES)
+    for engine in engines:
+        bundle.variant(engine)  # refuses what the bundle does not have
+    timed = [variant for variant in timed if variant.engine in asked]
+    skipped = {name: why for name, why in skipped.items() if name.rsplit("-", 1)[0] in asked}
+    if timed:
+        return timed, skipped
+    if not skipped:
+        raise BundleError(
+            f"{bundle.folder}: no engine in this bundle yet. "
+            f"Build one: edgecv build {bundle.folder} --engine openvino"
+        )
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+    raise UsageError(f"nothing to time here. {reasons}")
+
+
+def _print(found: dict[str, Any]) -> None:
+    machine = found["environment"]
+    table = Table(
+        title=f"{machine['cpu']}, {found['threads']} threads, milliseconds",
+        caption="one call at a time, variants in turns; e2e: from picture to boxes; "
+        f"fps: with {found['requests']} calls in flight",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    heads = ("p50", "p90", "p99", "max", "e2e p50", "e2e p90", "fps", "MB")
+    table.add_column("variant", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="right")
+    for name, row in found["variants"].items():
+        alone, whole = row["engine_ms"], row["end_to_end_ms"]
+        times = [alone["p50"], alone["p90"], alone["p99"], alone["max"], whole["p50"], whole["p90"]]
+        rest = [row["throughput_fps"], row["peak_rss_mb"]]
+        cells = [f"{value:.1f}" for value in times] + [f"{value:.0f}" for value in rest]
+        table.add_row(name, *cells)
+    Console(width=80).print(table)

@@ -1,0 +1,61 @@
+"""edgecv build: engine files for the machine where it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.engines import ENGINES
+from edgecv.engines.onnxruntime import PROVIDERS
+from edgecv.errors import UsageError
+from edgecv.progress import say
+from edgecv.stages.build import Precision, build_variant, size_bytes, sources
+
+
+@click.command(name="build")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--engine", required=True, type=click.Choice(list(ENGINES)), help="What to build.")
+@click.option(
+    "--precision",
+    type=click.Choice(["int8", "fp32"]),
+    help="Build that one only; without it all that the bundle has.",
+)
+@click.option(
+    "--provider",
+    type=click.Choice(list(PROVIDERS)),
+    help="For onnxruntime: the execution provider that opens the file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+def command(
+    bundle: Path, engine: str, precision: Precision | None, provider: str | None, as_json: bool
+) -> None:
+    """Build an engine of BUNDLE on this machine and enter it in the manifest.
+
+    When it fails, the bundle is as it was.
+    """
+    if provider is not None and engine != "onnxruntime":
+        raise UsageError(f"--provider {provider} is for --engine onnxruntime, not {engine}")
+    opened = Bundle.open(bundle)
+    wanted = [precision] if precision else list(sources(opened, engine))
+    details = {"provider": provider} if provider else None
+    built = [build_variant(opened, engine, one, details) for one in wanted]
+    opened.save()
+    for variant in built:
+        if variant.details.get("numerics"):
+            say(f"{variant.name}: the portable ONNX file, since no plan can be built here")
+    _print(opened, built, as_json)
+
+
+def _print(bundle: Bundle, built: list[Variant], as_json: bool) -> None:
+    rows: list[dict[str, Any]] = [
+        {**variant.model_dump(), "size_bytes": size_bytes(bundle, variant)} for variant in built
+    ]
+    if as_json:
+        click.echo(json.dumps({"variants": rows}, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}: {row['file']}, {row['size_bytes'] / 1e6:.2f} MB")

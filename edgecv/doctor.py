@@ -1,0 +1,112 @@
+"""What this machine can run, build and detect, and what to install for the rest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edgecv.engines import ENGINES
+from edgecv.engines.tensorrt import why_not_here
+from edgecv.machine import cameras, has_nvidia_gpu, int8_cpu, read_cpu
+from edgecv.metrics.latency import fingerprint, versions
+
+__all__ = ["EXTRAS", "examine", "int8_cpu"]
+
+# extra of pyproject.toml -> distributions that it brings -> the import that shows them.
+# opencv and the like come with edgecv itself
+EXTRAS: dict[str, dict[str, str]] = {
+    "openvino": {"openvino": "openvino"},
+    "onnxruntime": {"onnxruntime": "onnxruntime"},
+    "tensorrt": {"tensorrt": "tensorrt", "cuda-python": "cuda"},
+    "compress": {
+        "torch": "torch",
+        "onnx": "onnx",
+        "onnxslim": "onnxslim",
+        "safetensors": "safetensors",
+        "scipy": "scipy",
+        "tensorrt-rtx": "tensorrt_rtx",
+    },
+}
+
+# engine -> the extra that it needs
+_EXTRA_OF = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "compress"}
+
+_INT8 = {
+    "x86": "no VNNI: INT8 needs 7-bit weights and may be slower than float",
+    "x86-vnni": "VNNI: INT8 is exact with 8-bit weights, and quick",
+    "arm": "ARM: INT8 is exact with 8-bit weights",
+}
+
+
+def examine(root: Path = Path("/")) -> dict[str, Any]:
+    """All that edgecv can tell about a machine, ready for JSON.
+
+    Returns:
+        {"machine": a fingerprint, "int8": {"cpu", "meaning"}, "gpu": {"present", "names"},
+        "cameras": [...], "engines": {name: {"run", "build", "note"}},
+        "extras": {name: {"installed": {package: version}, "missing": [...], "install"}}}
+    """
+    kind = int8_cpu(read_cpu(root))
+    extras = {name: _extra(name, packages) for name, packages in EXTRAS.items()}
+    return {
+        "machine": fingerprint(root),
+        "int8": {"cpu": kind, "meaning": _INT8[kind]},
+        "gpu": {"present": has_nvidia_gpu(root), "names": gpu_names()},
+        "cameras": list(cameras(root)),
+        "engines": {name: _engine(name, extras) for name in ENGINES},
+        "extras": extras,
+    }
+
+
+def gpu_names() -> list[str]:
+    """The GPUs that the driver's own tool lists; none where there is no such tool."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
+
+
+def _extra(name: str, packages: dict[str, str]) -> dict[str, Any]:
+    # a system package (TensorRT of JetPack) has the import but may have no metadata
+    present = [package for package, module in packages.items() if find_spec(module)]
+    missing = [package for package in packages if package not in present]
+    known = versions(present)
+    return {
+        "installed": {package: known.get(package, "unknown") for package in present},
+        "missing": missing,
+        "install": f"pip install 'edgecv[{name}]'" if missing else None,
+    }
+
+
+def _engine(name: str, extras: dict[str, Any]) -> dict[str, Any]:
+    if name == "null":
+        return {"run": True, "build": True, "note": "computes nothing, for tests"}
+    if name == "tensorrt":
+        return _tensorrt(extras)
+    needs = extras[_EXTRA_OF[name]]
+    module = EXTRAS[_EXTRA_OF[name]][name]
+    present = find_spec(module) is not None
+    version = needs["installed"].get(name, "")
+    note = f"{name} {version}" if present else needs["install"]
+    return {"run": present, "build": present, "note": note}
+
+
+def _tensorrt(extras: dict[str, Any]) -> dict[str, Any]:
+    missing = why_not_here()
+    if missing is None:
+        return {"run": True, "build": True, "note": "builds and runs plans for this GPU"}
+    tests = "tensorrt-rtx" in extras["compress"]["installed"]
+    note = "its files are tested for acceptance" if tests else "pip install tensorrt-rtx tests it"
+    return {"run": False, "build": False, "note": f"{missing}; {note}"}
