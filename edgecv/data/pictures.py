@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -131,9 +132,10 @@ def _too_few(folder: Path, usable: int, minimum: int, skipped: list[Skipped]) ->
 @contextmanager
 def _quiet() -> Iterator[None]:
     """OpenCV logs a damaged file to stderr on its own; the error raised here says it once."""
-    logging = cv2.utils.logging
+    # OpenCV 5 moved these two functions
+    logging: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
     level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    logging.setLogLevel(0)
     try:
         yield
     finally:
