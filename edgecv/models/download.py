@@ -25,6 +25,7 @@ OFFICIAL = {
     name: f"{RELEASE}/{name}.pth" for name in ("yolox_nano", "yolox_tiny", "yolox_s", "yolox_m")
 }
 
+FIRST_PAUSE_S = 0.5
 PASSING_ERRORS = (
     urllib.error.URLError,
     HTTPException,
@@ -58,7 +59,7 @@ def fetch(url: str, check: Check, *, timeout_s: float = 20, attempts: int = 4) -
         check: raises WeightsError on a file that is not what weights look like. It then leaves
             the cache.
         timeout_s: longest silence of the server.
-        attempts: tries in all; the pause between them doubles from half a second.
+        attempts: tries in all; the pause between them doubles.
 
     Raises:
         WeightsError: no network, the server refuses, the file is not what it should be, or there
@@ -127,7 +128,7 @@ def _download(address: str, partial: Path, timeout_s: float, attempts: int) -> N
                     "network? What came is kept, and the next call goes on from it; or fetch the "
                     "file elsewhere and give its path to --weights"
                 ) from error
-            time.sleep(0.5 * 2 ** (attempt - 1))
+            time.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
 
 
 def _verify(address: str, partial: Path, digest: str | None, check: Check) -> None:

@@ -31,14 +31,12 @@ class YoloxConfig(NamedTuple):
     classes: int
 
 
-# the paper's width and depth: (.25, .33), (.375, .33), (.5, .33), (.75, .67), (1, 1), (1.25, 1.33)
+# the paper's width and depth: (.25, .33), (.375, .33), (.5, .33), (.75, .67)
 VARIANTS = {
     "yolox_nano": (16, 1, True),
     "yolox_tiny": (24, 1, False),
     "yolox_s": (32, 1, False),
     "yolox_m": (48, 2, False),
-    "yolox_l": (64, 3, False),
-    "yolox_x": (80, 4, False),
 }
 
 

@@ -104,7 +104,7 @@ def _pictures(size: InputSpec, context: Context) -> tuple[list[Image], str]:
             continue  # the stage that calibrates counts and names them
         if len(found) == PICTURES:
             break
-    if found:
+    if folder and found:
         return found, f"{len(found)} pictures of {folder.name}"
     shape = (PICTURES, size.height, size.width, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
