@@ -82,11 +82,14 @@ def _caller(compiled: Any, spec: ModelSpec, requests: int) -> Callable[[Image], 
     return call
 
 
+# where the message went through the vendor's sources, and headings
+_NOISE = ("Exception from", "Check '", "FrontEnd API failed", "Summary:")
+
+
 def _reason(error: Exception) -> str:
-    # the vendor's message starts with the places in its sources that it went through
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return (told or lines or [type(error).__name__])[0]
+    lines = [line.strip().lstrip("- ") for line in str(error).splitlines()]
+    told = [line.rstrip(".") for line in lines if line and not line.startswith(_NOISE)]
+    return "; ".join(told) or type(error).__name__
 
 
 def _package(reason: str) -> ModuleType:

@@ -18,6 +18,11 @@ from edgecv.stages.build import build_variant
 NULL = Variant(name="null-fp32", engine="null", precision="fp32", file="")
 
 
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: False)
+
+
 @pytest.fixture
 def null_bundle(tmp_path: Path) -> Bundle:
     return Bundle(tmp_path, Manifest(spec=spec_of()))
@@ -157,7 +162,6 @@ def test_an_error_of_a_submitted_call_comes_with_its_result() -> None:
 def test_every_engine_answers_as_numpy_does_with_several_calls_in_flight(
     tmp_path: Path, engine: str, precision: Any, requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: False)
     monkeypatch.setattr("edgecv.engines.tensorrt.acceptance.accept", lambda source: {})
     bundle = small_bundle(tmp_path / "bundle", int8=(engine,))
     variant = build_variant(bundle, engine, precision)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from small_bundles import small_bundle
+
+from edgecv.bundle import Bundle
+from edgecv.cli import bench, build, doctor
+from edgecv.errors import BundleError, UsageError
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: False)
+    return small_bundle(tmp_path / "bundle", int8=("openvino", "tensorrt"))
+
+
+def output(command: object, *arguments: object) -> str:
+    result = CliRunner().invoke(
+        command,  # type: ignore[arg-type]
+        [str(argument) for argument in arguments],
+        catch_exceptions=False,
+        standalone_mode=False,
+    )
+    return result.stdout
+
+
+def test_build_writes_every_precision_of_an_engine_into_the_manifest(bundle: Bundle) -> None:
+    told = output(build.command, bundle.folder, "--engine", "openvino")
+    assert [line.split(":")[0] for line in told.splitlines()] == ["openvino-fp32", "openvino-int8"]
+    opened = Bundle.open(bundle.folder)
+    assert opened.verify() == []
+    assert opened.variant("openvino").file == "engines/openvino-int8.xml"
+
+
+def test_build_of_one_precision_leaves_the_other(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "openvino", "--precision", "fp32")
+    names = [variant.name for variant in Bundle.open(bundle.folder).manifest.variants]
+    assert names == ["openvino-fp32"]
+
+
+def test_build_prints_json(bundle: Bundle) -> None:
+    told = json.loads(output(build.command, bundle.folder, "--engine", "onnxruntime", "--json"))
+    (row,) = told["variants"]
+    assert (row["name"], row["file"]) == ("onnxruntime-fp32", "model.onnx")
+    assert row["size_bytes"] == bundle.path("model.onnx").stat().st_size
+
+
+def test_build_of_tensorrt_without_a_gpu_says_what_it_made(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecv.engines.tensorrt.acceptance.accept", lambda source: {})
+    with capsys.disabled():
+        result = CliRunner().invoke(build.command, [str(bundle.folder), "--engine", "tensorrt"])
+    assert result.exit_code == 0
+    assert "the portable ONNX file, since no plan can be built here" in result.stderr
+
+
+def test_a_provider_is_for_onnxruntime_only(bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match="--provider cuda is for --engine onnxruntime"):
+        output(build.command, bundle.folder, "--engine", "openvino", "--provider", "cuda")
+    output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "cuda")
+    variant = Bundle.open(bundle.folder).variant("onnxruntime")
+    assert variant.details["provider"] == "cuda"
+
+
+def test_bench_prints_a_table_of_eighty_columns(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "null")
+    quick = ("--queries", 2, "--rounds", 1)
+    told = output(bench.command, bundle.folder, *quick)
+    assert max(map(len, told.splitlines())) <= 80
+    (row,) = [line for line in told.splitlines() if "null-fp32" in line]
+    assert len(row.split()) == 9
+
+
+def test_bench_prints_json(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "null")
+    quick = ("--queries", 2, "--rounds", 1, "--engine", "null", "--json")
+    found = json.loads(output(bench.command, bundle.folder, *quick))
+    assert list(found["variants"]) == ["null-fp32"]
+    assert found["skipped"] == {}
+
+
+def test_bench_refuses_what_is_not_built_or_has_no_time_here(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecv.engines.tensorrt.acceptance.accept", lambda source: {})
+    with pytest.raises(BundleError, match="no engine in this bundle yet"):
+        output(bench.command, bundle.folder)
+    with pytest.raises(BundleError, match="no variant openvino"):
+        output(bench.command, bundle.folder, "--engine", "openvino")
+    output(build.command, bundle.folder, "--engine", "tensorrt")
+    with pytest.raises(UsageError, match=r"nothing to time here.*no NVIDIA GPU"):
+        output(bench.command, bundle.folder, "--engine", "tensorrt")
+
+
+def test_doctor_prints_text_of_eighty_columns_and_json() -> None:
+    told = output(doctor.command)
+    assert max(map(len, told.splitlines())) <= 80
+    for word in ("CPU", "int8", "NVIDIA", "openvino", "tensorrt"):
+        assert word in told
+    assert set(json.loads(output(doctor.command, "--json"))) == {
+        "machine",
+        "int8",
+        "gpu",
+        "cameras",
+        "engines",
+        "extras",
+    }
