@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -101,6 +102,8 @@ def serve(answer: Answer) -> None:
 
     What libraries print to stdout meanwhile goes to stderr, so that it cannot mix with answers.
     """
+    # Ctrl-C reaches the whole group; this process ends when its parent closes stdin
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         os.dup2(2, 1)
         for line in sys.stdin:

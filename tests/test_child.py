@@ -66,3 +66,12 @@ def test_a_process_that_has_ended_does_not_answer_a_second_time(program: Program
         for _ in range(2):
             with pytest.raises(ChildEndedError, match="exit status 7"):
                 child.ask({}, 30)
+
+
+def test_an_interrupt_from_the_keyboard_leaves_it_to_the_parent_to_end_it(
+    program: Program, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = "import signal\ndef answer(m):\n    os.kill(os.getpid(), signal.SIGINT)\n    return {}"
+    with Child(program(source)) as child:
+        assert child.ask({}, 30) == {}
+    assert capfd.readouterr().err == ""
