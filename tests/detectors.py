@@ -15,7 +15,7 @@ def yolo_onnx(
     classes: int = 3,
     size: int | None = 64,
     batch: int | str = 1,
-    reshaped_to: int = -1,
+    reshaped_to: int = 0,
     opset: int = 13,
     names: str | None = None,
     sigmoid: bool = True,
@@ -28,7 +28,7 @@ def yolo_onnx(
         classes: number of classes.
         size: side of the input, None leaves it open.
         batch: number of pictures, or a name for any.
-        reshaped_to: batch that the graph reshapes to, -1 for any.
+        reshaped_to: batch that the graph reshapes to, 0 for any.
         opset: of the graph.
         names: metadata of that key.
         sigmoid: scores are probabilities.
@@ -61,7 +61,7 @@ def yolo_onnx(
         shape = constant(f"s{stride}", np.array([reshaped_to, anchors, values, -1]))
         add("Reshape", [conv, shape], f"cells{stride}")
         add("Transpose", [f"cells{stride}"], f"t{stride}", perm=[0, 1, 3, 2])
-        flat = constant(f"f{stride}", np.array([reshaped_to if reshaped_to > 0 else 0, -1, values]))
+        flat = constant(f"f{stride}", np.array([reshaped_to, -1, values]))
         add("Reshape", [f"t{stride}", flat], f"rows{stride}")
     add("Concat", [f"rows{stride}" for stride in (8, 16, 32)], "rows", axis=1)
     split = constant("split", np.array([4, values - 4]))
