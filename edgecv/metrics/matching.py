@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from edgecv.data.dataset import Dataset, class_map
 from edgecv.errors import DataError
 from edgecv.types import Array, Detections, Ints
+
+# pictures: the evaluator answers with a dict of lists for each picture and class
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,11 @@ def match(
     if len(detections) != len(dataset.samples):
         raise ValueError(f"{len(detections)} detections for {len(dataset.samples)} samples")
     ids = class_map(dataset, model_class_names)
-    cells = _evaluate(dataset, _rows(detections, ids, len(model_class_names)), max_boxes)
-    by_class: dict[int, list[Any]] = defaultdict(list)
-    for cell in cells:
-        if cell is not None:
-            by_class[cell["category_id"]].append(cell)
+    rows = _rows(detections, ids, len(model_class_names))
+    by_class: dict[int, list[_Cell]] = defaultdict(list)
+    for start in range(0, len(dataset.samples), _AT_ONCE):
+        for cell in _evaluate(dataset, rows, start, max_boxes):
+            by_class[cell.class_id].append(cell)
     found = [
         _arrange(dataset.class_names[key], by_class[key], len(dataset.samples))
         for key in sorted(by_class)
@@ -96,39 +99,65 @@ def _xywh(boxes_xyxy: Array) -> NDArray[np.float64]:
     return boxes
 
 
-def _evaluate(dataset: Dataset, rows: NDArray[np.float64], max_boxes: int) -> list[Any]:
+@dataclass(frozen=True)
+class _Cell:
+    """The detections of one class in one picture; as `ClassMatches`."""
+
+    class_id: int
+    image: int
+    scores: NDArray[np.float64]
+    hit: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    objects: int
+
+
+def _evaluate(
+    dataset: Dataset, rows: NDArray[np.float64], start: int, max_boxes: int
+) -> Iterator[_Cell]:
     from hotcoco import COCO, COCOeval
 
-    samples = dataset.samples
-    counts = [len(sample.boxes_xyxy) for sample in samples]
+    samples = dataset.samples[start : start + _AT_ONCE]
+    images = np.arange(start, start + len(samples))
     truth = COCO.from_arrays(
         [
-            {"id": i, "width": s.width, "height": s.height, "file_name": s.path.name}
-            for i, s in enumerate(samples)
+            {"id": int(image), "width": s.width, "height": s.height, "file_name": s.path.name}
+            for image, s in zip(images, samples, strict=True)
         ],
         [{"id": index, "name": name} for index, name in enumerate(dataset.class_names)],
-        np.repeat(np.arange(len(samples)), counts),
+        np.repeat(images, [len(sample.boxes_xyxy) for sample in samples]),
         np.concatenate([sample.class_ids for sample in samples]),
         np.concatenate([_xywh(sample.boxes_xyxy) for sample in samples]),
         area=np.concatenate([sample.areas for sample in samples]).astype(np.float64),
         iscrowd=np.concatenate([sample.crowd for sample in samples]).astype(np.int64),
     )
-    evaluation = COCOeval(truth, truth.load_res(rows), "bbox")
+    here = rows[(rows[:, 0] >= start) & (rows[:, 0] < start + len(samples))]
+    evaluation = COCOeval(truth, truth.load_res(here), "bbox")
     evaluation.params.max_dets = [max_boxes]
     evaluation.params.area_rng = [[0.0, 1e10]]
     evaluation.params.area_rng_lbl = ["all"]
     evaluation.evaluate()
-    return list(evaluation.eval_imgs)
+    return (_cell(found) for found in evaluation.eval_imgs if found is not None)
 
 
-def _arrange(name: str, cells: list[Any], images: int) -> ClassMatches:
+def _cell(found: dict[str, Any]) -> _Cell:
+    ignored = np.array(found["dtIgnore"], np.bool_)
+    return _Cell(
+        class_id=found["category_id"],
+        image=found["image_id"],
+        scores=np.array(found["dtScores"], np.float64),
+        hit=np.array(found["dtMatched"], np.bool_) & ~ignored,
+        ignored=ignored,
+        objects=int(np.count_nonzero(found["gtInDenominator"])),
+    )
+
+
+def _arrange(name: str, cells: list[_Cell], images: int) -> ClassMatches:
+    # pictures in their order first, so that equal scores keep it, as COCO's accumulation does
+    cells = sorted(cells, key=lambda cell: cell.image)
     objects = np.zeros(images, np.int64)
-    for cell in cells:
-        objects[cell["image_id"]] = np.count_nonzero(cell["gtInDenominator"])
-    cells.sort(key=lambda cell: int(cell["image_id"]))
-    image = np.concatenate([np.full(len(c["dtScores"]), c["image_id"], np.int64) for c in cells])
-    order = np.argsort(-np.concatenate([c["dtScores"] for c in cells]), kind="stable")
-    matched = np.concatenate([np.array(c["dtMatched"], np.bool_) for c in cells], axis=1)
-    ignored = np.concatenate([np.array(c["dtIgnore"], np.bool_) for c in cells], axis=1)
-    hit = matched & ~ignored
+    objects[[cell.image for cell in cells]] = [cell.objects for cell in cells]
+    image = np.repeat([cell.image for cell in cells], [len(cell.scores) for cell in cells])
+    order = np.argsort(-np.concatenate([cell.scores for cell in cells]), kind="stable")
+    hit = np.concatenate([cell.hit for cell in cells], axis=1)
+    ignored = np.concatenate([cell.ignored for cell in cells], axis=1)
     return ClassMatches(name, image[order], hit[:, order], ignored[:, order], objects)

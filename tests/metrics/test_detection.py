@@ -175,6 +175,27 @@ def test_the_interval_is_the_percentiles_of_resampled_scores() -> None:
     np.testing.assert_allclose(score.interval, expected, atol=0.026)  # one picture of 40
 
 
+@pytest.mark.parametrize("folder", ["coco38", "voc50"])
+def test_the_interval_holds_the_score_in_its_middle(
+    found_by_yolox: Callable[[str], Any], folder: str
+) -> None:
+    score = score_detections(*found_by_yolox(folder))
+
+    low, high = score.interval
+    assert low < score.mAP < high
+    assert 0.3 < (score.mAP - low) / (high - low) < 0.7
+
+
+def test_more_pictures_than_are_matched_at_once_score_as_pycocotools_scores_them(
+    judge: Callable[..., Any],
+) -> None:
+    dataset, found = noisy(230, 1)
+
+    score = score_detections(dataset, found, MODEL, resamples=0)
+
+    assert score.per_class == pytest.approx(judge(dataset, found, MODEL)[2], abs=1e-9)
+
+
 def test_the_interval_depends_on_the_seed_and_on_nothing_else() -> None:
     dataset, found = noisy(10, 5)
 
