@@ -49,7 +49,9 @@ def module_path(name: str, op_type: str) -> str:
     """
     path = re.sub(r"([^/]+)/(?=\1\.\d)", "", name.strip("/"))
     path = path.replace("/", ".").removesuffix("_output_0")
-    return path.removesuffix(f".{op_type}") if op_type == "Conv" else path or op_type
+    if op_type == "Conv":
+        path = path.removesuffix(".Conv")
+    return path or op_type
 
 
 def _role(node: onnx.NodeProto, index: int) -> str:
