@@ -35,10 +35,11 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         ) from error
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
         raise _broken(path, error) from error
-    refuse_operators(path, model)
     try:
+        refuse_operators(path, model)
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
+    # TypeError: a damaged name that is no text
+    except (onnx.checker.ValidationError, ValueError, TypeError) as error:
         raise _broken(path, error) from error
     return model
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -117,3 +118,25 @@ def test_a_file_without_a_state_dict_says_what_it_holds(
 ) -> None:
     with pytest.raises(WeightsError, match=what):
         read_checkpoint(save(tmp_path / "w.pth", value))
+
+
+@pytest.mark.parametrize("name", ["zip.pth", "old.pth", "w.safetensors"])
+def test_whatever_is_damaged_ends_in_one_line(tmp_path: Path, name: str) -> None:
+    path, random = tmp_path / name, Random(0)
+    if path.suffix == ".safetensors":
+        write_checkpoint(path, STATE)
+    else:
+        torch.save(STATE, path, _use_new_zipfile_serialization=name == "zip.pth")
+    whole = path.read_bytes()
+    refused = []
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(random.choice([1, 3, 20])):
+            damaged[random.randrange(len(damaged))] = random.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_checkpoint(path)
+        except WeightsError as error:
+            refused.append(str(error))
+    assert len(refused) > 10
+    assert not any("\n" in message for message in refused)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import onnx
@@ -118,3 +119,22 @@ def test_the_detectors_of_these_tests_have_distinct_weights() -> None:
         onnx.numpy_helper.to_array(yolo_onnx("yolox", seed=s).graph.initializer[0]) for s in (0, 1)
     )
     assert not np.array_equal(first, second)
+
+
+def test_whatever_is_damaged_ends_in_one_line(tmp_path: Path) -> None:
+    path, random = tmp_path / "d.onnx", Random(0)
+    whole = yolo_onnx("yolov8").SerializeToString()
+    # nodes and shapes stand before and after the weights
+    ends = [*range(600), *range(len(whole) - 200, len(whole))]
+    refused = []
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(random.choice([1, 3, 20])):
+            damaged[random.choice(ends)] = random.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_onnx(path)
+        except ModelError as error:
+            refused.append(str(error))
+    assert len(refused) > 50
+    assert not any("\n" in message for message in refused)
