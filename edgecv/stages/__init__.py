@@ -1,9 +1,15 @@
-"""The stages in order. A stage is a function `run(bundle, settings, context) -> metrics`."""
+"""The stages in order. A stage is a function `run(bundle, settings, context) -> metrics`.
+
+Its metrics may hold a line "summary", which is said when the stage is done.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
+
+Input = Literal["weights", "data", "calibration"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,78 @@ class Context:
     command: tuple[str, ...] = ()
 
 
-# name in the recipe -> "module:function", and the folders whose sources decide the result
+class Stage(NamedTuple):
+    """Where a stage is, and what decides its result beside its settings and the stage before.
+
+    Attributes:
+        run: "module:function".
+        sources: folders of edgecv with the code that it calls.
+        packages: distributions whose version matters; it cannot run without those of the extras
+            compress, openvino and onnxruntime.
+        reads: inputs that no stage before it has read.
+        after: stages without which it has nothing to work on.
+        machine: whether the result is for the machine that it ran on.
+    """
+
+    run: str
+    sources: tuple[str, ...]
+    packages: tuple[str, ...]
+    reads: tuple[Input, ...] = ()
+    after: tuple[str, ...] = ()
+    machine: bool = False
+
+
+_NETWORK = ("torch", "onnx", "onnxruntime", "numpy")
+_TARGETS = ("openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "numpy")
+_PICTURES = ("opencv-python-headless",)
+
+# name in the recipe -> the stage
 STAGES = {
-    "load": ("edgecv.stages.load:run", ("models",)),
-    "export": ("edgecv.stages.export:run", ("models",)),
-    "quantize": ("edgecv.stages.quantize:run", ("quantization",)),
-    "build": ("edgecv.stages.build:run", ("engines",)),
-    "evaluate": ("edgecv.stages.evaluate:run", ("engines", "metrics", "runtime", "data")),
-    "bench": ("edgecv.stages.bench:run", ("engines", "runtime")),
-    "report": ("edgecv.stages.report:run", ("report",)),
+    "load": Stage(
+        "edgecv.stages.load:run",
+        sources=("models", "engines", "data"),
+        packages=(*_NETWORK, "safetensors"),
+        reads=("weights", "data"),  # of the data the class names
+    ),
+    "export": Stage(
+        "edgecv.stages.export:run",
+        sources=("models", "engines", "data", "runtime"),
+        packages=(*_NETWORK, *_PICTURES, "onnxslim"),
+        reads=("calibration",),
+        after=("load",),
+    ),
+    "quantize": Stage(
+        "edgecv.stages.quantize:run",
+        sources=("quantization", "models", "engines", "data", "metrics", "runtime"),
+        packages=(*_NETWORK, *_PICTURES, "scipy", "hotcoco"),
+        after=("export",),
+        machine=True,
+    ),
+    "build": Stage(
+        "edgecv.stages.build:run",
+        sources=("engines",),
+        packages=_TARGETS,
+        after=("export",),
+        machine=True,
+    ),
+    "evaluate": Stage(
+        "edgecv.stages.evaluate:run",
+        sources=("engines", "metrics", "runtime", "data"),
+        packages=(*_TARGETS, *_PICTURES, "hotcoco"),
+        after=("build",),
+        machine=True,
+    ),
+    "bench": Stage(
+        "edgecv.stages.bench:run",
+        sources=("engines", "metrics", "runtime", "data"),
+        packages=(*_TARGETS, *_PICTURES),
+        after=("build",),
+        machine=True,
+    ),
+    "report": Stage(
+        "edgecv.stages.report:run",
+        sources=("report", "engines", "runtime", "data"),
+        packages=(*_TARGETS, *_PICTURES, "jinja2"),
+        after=("load",),
+    ),
 }

@@ -1,0 +1,93 @@
+"""edgecv compress: from a recipe, weights and pictures to a bundle with engines and a report."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from edgecv import recipe as recipes
+from edgecv.cli import summary
+from edgecv.errors import UsageError
+from edgecv.inputs import stem_of, weights_of
+from edgecv.pipeline import check_budget, compress, plan
+from edgecv.stages import Context
+
+
+@click.command(name="compress")
+@click.option("--recipe", "name", required=True, metavar="NAME|FILE", help="Which stages, and how.")
+@click.option(
+    "--weights",
+    metavar="FILE|URL|NAME",
+    help="Checkpoint (.pth, .pt, .safetensors), ONNX file, URL, or a known download: yolox_nano.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Pictures with ground truth (COCO, YOLO, VOC): what the accuracy budget is measured on.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Pictures without ground truth, to measure ranges on. Default: those of --data.",
+)
+@click.option("--target", metavar="A,B", help="Engines to build: openvino,onnxruntime,tensorrt.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the bundle. Default: runs/RECIPE-WEIGHTS.",
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and what would be reused.")
+@click.option("--fresh", is_flag=True, help="Reuse nothing of former runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json, or the plan, as JSON.")
+def command(
+    name: str,
+    weights: str | None,
+    data: Path | None,
+    calibration: Path | None,
+    target: str | None,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Compress a detector: float ONNX, INT8 engines, and a report that shows what they lose.
+
+    Stages that are done already are reused; stopped at any instant, the same command goes on.
+    Exit status 3: all is written, but INT8 loses more than the recipe's accuracy budget.
+    """
+    path = recipes.find(name)
+    chosen = () if target is None else (f"build.targets=[{','.join(_targets(target))}]",)
+    recipe = recipes.load(path, (*overrides, *chosen))
+    context = Context(weights, data, calibration, ("edgecv", *sys.argv[1:]))
+    if out is None:
+        out = Path("runs") / f"{path.stem}-{stem_of(weights_of(recipe, context))}"
+    if dry_run:
+        summary.print_plan(plan(recipe, context, out, fresh=fresh), path, out, as_json)
+        return
+    bundle = compress(recipe, path.stem, context, out, fresh=fresh)
+    if as_json:
+        click.echo(json.dumps(summary.report_of(bundle), indent=1))
+    else:
+        summary.print_result(bundle)
+    check_budget(bundle)
+
+
+def _targets(text: str) -> list[str]:
+    known = get_args(recipes.Target)
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in known:
+            close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise UsageError(f"--target {text}: no target '{word}'{hint} Known: {', '.join(known)}")
+    return words

@@ -1,0 +1,38 @@
+"""edgecv recipes: which there are, what they say, whether they are right."""
+
+from __future__ import annotations
+
+import click
+
+from edgecv.recipe import find, load, names, packaged_folder
+
+
+@click.group(name="recipes")
+def command() -> None:
+    """List, show and check recipes."""
+
+
+@command.command(name="list")
+def list_() -> None:
+    """Print the packaged recipes, each with what it is for."""
+    width = max(map(len, names()), default=0)
+    for name in names():
+        first = (packaged_folder() / f"{name}.yaml").read_text("utf-8").partition("\n")[0]
+        click.echo(f"{name:<{width}}  {first.lstrip('# ')}")
+
+
+@command.command()
+@click.argument("recipe")
+def show(recipe: str) -> None:
+    """Print RECIPE, a name or a file, to be changed and saved as a file of your own."""
+    click.echo(find(recipe).read_text("utf-8"), nl=False)
+
+
+@command.command()
+@click.argument("recipe")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+def validate(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Check RECIPE, a name or a file: OK, or every problem with its line (exit status 2)."""
+    path = find(recipe)
+    load(path, overrides)
+    click.echo(f"{path}: OK")

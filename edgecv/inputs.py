@@ -1,0 +1,146 @@
+"""What a run is given: weights, data, calibration pictures. Checked and hashed before any stage."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edgecv.bundle import sha256_of
+from edgecv.data.dataset import Dataset, open_dataset
+from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
+from edgecv.errors import UsageError
+from edgecv.progress import Advance, bar, say
+from edgecv.recipe import Recipe
+from edgecv.stages import Context, Input
+
+# fewer say too little about the range of a tensor
+CALIBRATION_MIN = 8
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a run reads.
+
+    Attributes:
+        context: with the pictures to calibrate on filled in.
+        dataset: the ground truth, opened; None without.
+        digests: sha256 of the contents of each input that there is.
+    """
+
+    context: Context
+    dataset: Dataset | None
+    digests: dict[Input, str]
+
+
+def open_inputs(recipe: Recipe, context: Context) -> Inputs:
+    """Find, check and hash what a run is given; pictures are decoded by `check_calibration` only.
+
+    Raises:
+        UsageError: something is missing.
+        WeightsError: there is no such file.
+        DataError: no pictures, or ground truth that is wrong.
+    """
+    weights = weights_of(recipe, context)
+    context = replace(context, weights=weights, calibration=context.calibration or context.data)
+    if context.calibration is None and (recipe.quantize or recipe.evaluate):
+        raise UsageError(
+            "no pictures given: --data DIR takes pictures with ground truth, to measure mAP on; "
+            "--calibration DIR takes pictures without, to measure ranges on. Give one or both"
+        )
+    digests: dict[Input, str] = {"weights": _digest_of_weights(weights)}
+    dataset = None if context.data is None else open_dataset(context.data)
+    pictures = [] if context.calibration is None else find_pictures(context.calibration)
+    total = len(pictures) + (len(dataset.samples) if dataset else 0)
+    with bar("reading pictures", total) as advance:
+        if dataset is not None:
+            digests["data"] = _digest(_truth(dataset), advance)
+        if context.calibration is not None:
+            root = context.calibration
+            named = ((path.relative_to(root).as_posix().encode(), path) for path in pictures)
+            digests["calibration"] = _digest(named, advance)
+    return Inputs(context, dataset, digests)
+
+
+def weights_of(recipe: Recipe, context: Context) -> str:
+    """What names the network: the command's word, else the recipe's.
+
+    Raises:
+        UsageError: neither names one.
+    """
+    weights = context.weights or (recipe.load.weights if recipe.load else None)
+    if weights is None:
+        from edgecv.models.download import OFFICIAL
+
+        raise UsageError(
+            "no weights given: --weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX "
+            f"file, a URL, or the name of a download: {', '.join(OFFICIAL)}"
+        )
+    return weights
+
+
+def stem_of(weights: str) -> str:
+    """The name of a network without folders and suffix, for a path or a URL."""
+    return Path(urlsplit(weights).path).stem or "network"
+
+
+def check_calibration(folder: Path) -> None:
+    """Decode all pictures; say which cannot be used.
+
+    Raises:
+        DataError: too few remain.
+    """
+    usable, skipped = usable_pictures(folder, CALIBRATION_MIN)
+    if skipped:
+        say(f"{folder}: {len(skipped)} of {len(usable) + len(skipped)} pictures cannot be used:")
+        for item in skipped[:NAMED]:
+            say(f"  {item.path.name}: {item.reason}")
+        if len(skipped) > NAMED:
+            say(f"  and {len(skipped) - NAMED} more")
+
+
+def _digest_of_weights(weights: str) -> str:
+    from edgecv.models.download import OFFICIAL, is_url
+
+    # what a name or URL stands for is known when it was fetched, and a download is kept
+    if not Path(weights).expanduser().is_file() and (weights in OFFICIAL or is_url(weights)):
+        return hashlib.sha256(weights.encode()).hexdigest()
+    from edgecv.stages.load import find_weights
+
+    path = find_weights(weights)
+    parts = [path, *_beside(path)] if path.suffix.lower() == ".onnx" else [path]
+    return hashlib.sha256("".join(map(sha256_of, parts)).encode()).hexdigest()
+
+
+def _beside(path: Path) -> list[Path]:
+    """The files that hold the weights of an ONNX file which does not hold them itself."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except DecodeError:
+        return []  # the stage that loads it says what is wrong
+    entries = [entry for weight in graph.initializer for entry in weight.external_data]
+    names = sorted({entry.value for entry in entries if entry.key == "location"})
+    return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
+def _truth(dataset: Dataset) -> Iterable[tuple[bytes, Path]]:
+    """What decides the score of each picture, in the form in which it is used."""
+    classes = repr((dataset.name, dataset.class_names))
+    for sample in dataset.samples:
+        arrays = (sample.boxes_xyxy, sample.class_ids, sample.crowd, sample.areas)
+        size = f"{classes} {sample.image_id} {sample.width} {sample.height}"
+        yield size.encode() + b"".join(array.tobytes() for array in arrays), sample.path
+
+
+def _digest(parts: Iterable[tuple[bytes, Path]], advance: Advance) -> str:
+    digest = hashlib.sha256()
+    for known, path in parts:
+        digest.update(hashlib.sha256(known).digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
+        advance()
+    return digest.hexdigest()

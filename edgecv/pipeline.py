@@ -1,0 +1,165 @@
+"""From a recipe to a bundle: run or reuse each stage, then publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from sys import stderr
+from typing import Any
+
+from edgecv.bundle import Bundle, StageRecord
+from edgecv.data.dataset import class_map
+from edgecv.errors import BudgetMissedError, EdgecvError
+from edgecv.inputs import Inputs, check_calibration, open_inputs
+from edgecv.metrics.latency import fingerprint, versions
+from edgecv.plan import Step, check_packages, make_plan
+from edgecv.progress import say
+from edgecv.recipe import Recipe
+from edgecv.stages import Context
+from edgecv.workspace import (
+    check_output,
+    check_room,
+    find_result,
+    has_result,
+    locked,
+    new_result,
+    publish,
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would do.
+
+    Attributes:
+        steps: all stages, in order.
+        reused: how many of them, from the first, are there already.
+        inputs: what it reads.
+    """
+
+    steps: list[Step]
+    reused: int
+    inputs: Inputs
+
+
+def plan(recipe: Recipe, context: Context, out: Path, *, fresh: bool = False) -> Planned:
+    """Check everything that can be checked before a stage runs; change nothing.
+
+    Raises:
+        UsageError: or one of its kinds: recipe, inputs, packages or output folder are not usable.
+    """
+    check_output(out)
+    inputs = open_inputs(recipe, context)
+    steps = make_plan(recipe, inputs)
+    there = [number for number, step in enumerate(steps, 1) if has_result(out, step)]
+    reused = max(there, default=0) if not fresh else 0
+    check_packages(steps[reused:])
+    return Planned(steps, reused, inputs)
+
+
+def compress(
+    recipe: Recipe, name: str, context: Context, out: Path, *, fresh: bool = False
+) -> Bundle:
+    """Run the stages of a recipe, each reused if all that decides its result is as it was.
+
+    Killed at any instant, the next call goes on after the last complete stage. Whatever fails, the
+    bundle that was there before stays.
+
+    Args:
+        recipe: which stages, with which settings.
+        name: of the recipe, for the bundle.
+        context: weights, pictures, and the command line.
+        out: the folder of the bundle; made when absent.
+        fresh: reuse nothing.
+
+    Raises:
+        EdgecvError: of any stage, or of `plan`.
+    """
+    planned = plan(recipe, context, out, fresh=fresh)
+    check_room(out, planned.inputs.context.weights)
+    _check_pictures(planned)
+    with locked(out):
+        done, bundle = _former(out, planned.steps) if not fresh else (0, None)
+        for step in planned.steps[:done]:
+            say(f"{step.name:<10} {'reused':>8}")
+        for step in planned.steps[done:]:
+            bundle = _run(out, step, bundle, name, planned.inputs)
+        if bundle is None:
+            raise ValueError("a plan without steps")
+        return publish(out, bundle)
+
+
+def check_budget(bundle: Bundle) -> None:
+    """Whether the INT8 files of a bundle are as accurate as its recipe asks.
+
+    Raises:
+        BudgetMissedError: naming the files that are not.
+    """
+    budget = bundle.metrics("quantize").get("budget") or {}
+    limit = budget.get("max_drop")
+    if limit is None:
+        return
+    scored = bundle.metrics("evaluate").get("variants", {})
+    drops = {name: found["drop"]["mAP"] for name, found in scored.items() if found.get("drop")}
+    missed = [
+        f"{variant.name} loses {drops[variant.name]:.4f} mAP"
+        for variant in bundle.manifest.variants
+        if variant.precision == "int8" and drops.get(variant.name, 0.0) > limit
+    ]
+    if not missed and budget.get("met") is False:
+        missed = ["the INT8 network does not keep it"]
+    if missed:
+        raise BudgetMissedError(
+            f"the accuracy budget of {limit:g} mAP is missed: {', '.join(missed)}. "
+            f"All files are written to {bundle.folder}. "
+            "Allow more layers in float: --set quantize.budget.max_layers=..., or a larger drop"
+        )
+
+
+def _check_pictures(planned: Planned) -> None:
+    folder = planned.inputs.context.calibration
+    if folder and any(step.name == "quantize" for step in planned.steps[planned.reused :]):
+        check_calibration(folder)
+
+
+def _former(out: Path, steps: Sequence[Step]) -> tuple[int, Bundle | None]:
+    """How many steps are done, and the result of the last of them, which holds all before it."""
+    for done in range(len(steps), 0, -1):
+        bundle = find_result(out, steps[done - 1])
+        if bundle is not None:
+            return done, bundle
+    return 0, None
+
+
+def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs) -> Bundle:
+    module, _, function = step.stage.run.partition(":")
+    start = time.perf_counter()
+    with new_result(out, step, before) as bundle:
+        stage: Callable[[Bundle, Any, Context], dict[str, Any]]
+        stage = getattr(import_module(module), function)
+        try:
+            # results alone go to stdout; what a library prints is none
+            with redirect_stdout(stderr):
+                metrics = stage(bundle, step.settings, inputs.context)
+            if step.name == "load" and inputs.dataset is not None:
+                class_map(inputs.dataset, bundle.spec.class_names)
+        except EdgecvError as error:
+            # the folder that the stage worked in is gone when this is read
+            error.args = (str(error).replace(str(bundle.folder), str(out)),)
+            raise
+        seconds = round(time.perf_counter() - start, 2)
+        record = StageRecord(
+            stage=step.name,
+            key=step.key,
+            settings=step.settings.model_dump(mode="json"),
+            metrics=metrics,
+            seconds=seconds,
+            environment={**fingerprint(), "packages": versions(step.stage.packages)},
+        )
+        bundle.update(recipe=name, history=(*bundle.manifest.history, record))
+    say(f"{step.name:<10} {seconds:6.1f} s  {metrics.get('summary', '')}".rstrip())
+    return bundle
