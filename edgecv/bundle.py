@@ -1,12 +1,12 @@
 """The artefact that every stage reads and writes, and that a device runs: a folder with a manifest.
 
-    bundle/
-      manifest.json        ModelSpec, sha256 of every file, variants, history of stages
-      model.onnx           the float graph
-      labels.txt           class names, one a line
-      quantization.json    ranges and weight scales, kept-float layers
-      engines/             one file (or pair) per variant
-      report.html .json .md
+bundle/
+  manifest.json        ModelSpec, sha256 of every file, variants, history of stages
+  model.onnx           the float graph
+  labels.txt           class names, one a line
+  quantization.json    ranges and weight scales, kept-float layers
+  engines/             one file (or pair) per variant
+  report.html .json .md
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edgecv.errors import BundleError
 
@@ -29,6 +29,17 @@ class Record(BaseModel):
     """A frozen value that refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _inside(name: str) -> str:
+    # a bundle may come from anywhere: what its manifest names is opened, replaced and removed
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise ValueError("a file's name must be relative and stay in the bundle")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_inside)]
 
 
 class InputSpec(Record):
@@ -72,7 +83,7 @@ class Variant(Record):
     name: str = Field(description="<engine>-<precision>, unique in the bundle.")
     engine: str = Field(description="File of edgecv/engines that opens it.")
     precision: Literal["fp32", "fp16", "int8"]
-    file: str = Field(description="Path in the bundle of the file that the engine opens.")
+    file: FileName = Field(description="Path in the bundle of the file that the engine opens.")
     requires: dict[str, Any] = Field(
         default_factory=dict, description="What the machine must have, e.g. {'cpu': 'vnni'}."
     )
@@ -96,9 +107,17 @@ class Manifest(Record):
     format: Literal["edgecv-bundle/1"] = "edgecv-bundle/1"
     recipe: str = ""
     spec: ModelSpec | None = None
-    files: dict[str, FileRecord] = Field(default_factory=dict)
+    files: dict[FileName, FileRecord] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
     history: tuple[StageRecord, ...] = ()
+
+
+def _first_problem(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).partition("\n")[0]
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 def sha256_of(path: Path) -> str:
@@ -148,7 +167,7 @@ class Bundle:
         try:
             return cls(folder, Manifest.model_validate_json(path.read_text("utf-8")))
         except (ValidationError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = _first_problem(error)
             raise BundleError(
                 f"{path}: not a manifest of format {FORMAT} ({reason}). "
                 "Make the bundle again: edgecv compress --fresh"

@@ -10,11 +10,12 @@ from typing import get_args
 
 import click
 
-from edgecv import recipe as recipes
+from edgecv import recipe_file
 from edgecv.cli import summary
 from edgecv.errors import UsageError
 from edgecv.inputs import stem_of, weights_of
 from edgecv.pipeline import check_budget, compress, plan
+from edgecv.recipe import Target
 from edgecv.stages import Context
 
 
@@ -65,9 +66,9 @@ def command(
     Stages that are done already are reused; stopped at any instant, the same command goes on.
     Exit status 3: all is written, but INT8 loses more than the recipe's accuracy budget.
     """
-    path = recipes.find(name)
+    path = recipe_file.find(name)
     chosen = () if target is None else (f"build.targets=[{','.join(_targets(target))}]",)
-    recipe = recipes.load(path, (*overrides, *chosen))
+    recipe = recipe_file.load(path, (*overrides, *chosen))
     context = Context(weights, data, calibration, ("edgecv", *sys.argv[1:]))
     if out is None:
         out = Path("runs") / f"{path.stem}-{stem_of(weights_of(recipe, context))}"
@@ -83,7 +84,7 @@ def command(
 
 
 def _targets(text: str) -> list[str]:
-    known = get_args(recipes.Target)
+    known = get_args(Target)
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgecv.recipe import find, load, names, packaged_folder
+from edgecv.recipe_file import find, load, names, packaged_folder
 
 
 @click.group(name="recipes")
