@@ -102,9 +102,16 @@ def answer(
         EngineError: the variant cannot run here, or its answer is not finite.
     """
     with open_engine(bundle, variant) as engine:
-        for path in pictures:
-            yield _answer(engine, path, settings)
-            advance()
+        yield from answers(engine, pictures, settings, advance)
+
+
+def answers(
+    engine: Engine, pictures: Sequence[Path], settings: EvaluateSettings, advance: Advance
+) -> Iterator[Answer]:
+    """What an open engine says of each picture; errors as `answer`."""
+    for path in pictures:
+        yield _answer(engine, path, settings)
+        advance()
 
 
 def _answer(engine: Engine, path: Path, settings: EvaluateSettings) -> Answer:
