@@ -1,0 +1,80 @@
+"""Measure a try on the ground truth, with the engines that will run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.data.dataset import Dataset, open_dataset
+from edgecv.engines import Engine, PooledEngine, open_engine
+from edgecv.machine import int8_cpu
+from edgecv.metrics.detection import score_detections
+from edgecv.progress import bar
+from edgecv.quantization.budget import Step
+from edgecv.quantization.execute import Runner
+from edgecv.quantization.files import TARGETS, Files
+from edgecv.recipe import EvaluateSettings
+from edgecv.stages.evaluate import answers
+from edgecv.types import Array, Image
+
+
+class Judge:
+    """Scores INT8 files on a data set; without one it only takes the noise of the detections.
+
+    Attributes:
+        float_score: mAP of `model.onnx`; None without ground truth.
+        data: name of the data set, or None.
+    """
+
+    def __init__(self, bundle: Bundle, files: Files, data: Path | None) -> None:
+        self._bundle = bundle
+        self._files = files
+        self._data = open_dataset(data) if data else None
+        self.data = self._data.name if self._data else None
+        self.float_score = None
+        if self._data is not None:
+            exact = self._exact(files.network.model)
+            self.float_score = self._score(self._data, exact, "float")
+
+    def attempt(self, count: int) -> Step:
+        """Leave the worst `count` convs in float and measure each target's file."""
+        kept = list(self._files.ranking)[:count]
+        scores = {}
+        if self._data is not None:
+            for target in TARGETS:
+                engine = self._engine(target, self._files.emission(kept, target))
+                scores[target] = self._score(self._data, engine, f"{target}, {count} in float")
+        return Step(count, self._files.sqnr_db(kept), scores)
+
+    def _engine(self, target: str, model: onnx.ModelProto) -> Engine:
+        """The engine itself where it runs here; for TensorRT and other CPUs exact Q/DQ."""
+        if target == "tensorrt" or not self._runs_here():
+            return self._exact(model)
+        name = f"onnx/{target}-int8.onnx"
+        onnx.save(model, self._bundle.new_file(name))
+        variant = Variant(name=f"{target}-int8", engine=target, precision="int8", file=name)
+        return open_engine(self._bundle, variant)
+
+    def _runs_here(self) -> bool:
+        here = int8_cpu()
+        return self._files.cpu == here or (self._files.weight_bits == 7 and here != "arm")
+
+    def _exact(self, model: onnx.ModelProto) -> Engine:
+        output = self._bundle.spec.output
+        run = Runner(model, [output.boxes, output.scores])
+
+        def call(batch: Image) -> list[Array]:
+            values = run(batch)
+            return [values[output.boxes], values[output.scores]]
+
+        return PooledEngine("exact", self._bundle.spec, call)
+
+    def _score(self, data: Dataset, engine: Engine, title: str) -> float:
+        pictures = [sample.path for sample in data.samples]
+        with engine, bar(f"judging {title}", len(pictures)) as advance:
+            found = [
+                one.detections for one in answers(engine, pictures, EvaluateSettings(), advance)
+            ]
+        return score_detections(data, found, self._bundle.spec.class_names, resamples=0).mAP

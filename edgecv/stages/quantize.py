@@ -1,0 +1,85 @@
+"""Quantise `model.onnx`: one calibration, one table, an INT8 file for each engine family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecv.bundle import Bundle
+from edgecv.errors import UsageError
+from edgecv.machine import Int8Cpu, int8_cpu
+from edgecv.recipe import QuantizeSettings
+from edgecv.stages import Context
+
+if TYPE_CHECKING:
+    from edgecv.quantization.files import Files
+
+
+def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[str, Any]:
+    """Calibrate, rank, and give convs back to float until every file keeps the budget.
+
+    Writes `onnx/<target>-int8.onnx` for each target, and `quantization.json`.
+
+    Returns:
+        {"weight_bits", "cpu", "images", "int8_macs_share": {target}, "kept_float": [{"node", "op",
+        "macs_share", "sqnr_db", "reason"}], "ranking": [{"node", "macs_share", "sqnr_db"}],
+        "budget": {"max_drop", "metric", "float", "int8", "met", "data"}, "steps": [...]}.
+
+    Raises:
+        UsageError: no pictures to calibrate on, or a conv to keep that does not exist.
+        DataError: a picture cannot be read, or too few are there.
+    """
+    import onnx
+
+    from edgecv.data.pictures import usable_pictures
+    from edgecv.quantization.execute import Pictures
+    from edgecv.quantization.files import calibrate
+    from edgecv.quantization.network import read_network
+
+    folder = context.calibration or context.data
+    if folder is None:
+        raise UsageError("nothing to calibrate on: give --calibration DIR or --data DIR")
+    usable, _ = usable_pictures(folder, CALIBRATION_MIN)
+    network = read_network(onnx.load(bundle.path("model.onnx")))
+    _check_names(settings.keep_float, [layer.name for layer in network.layers])
+    pictures = Pictures(usable, bundle.spec.input).spread(settings.images)
+    cpu: Int8Cpu = int8_cpu() if settings.cpu == "auto" else settings.cpu
+    files = calibrate(network, bundle.spec.output, pictures, settings, cpu)
+    return _decide(bundle, settings, context, files)
+
+
+CALIBRATION_MIN = 8  # fewer pictures say too little about a range
+
+
+def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UsageError(
+            f"quantize.keep_float: no conv named {', '.join(unknown)}; "
+            f"the graph has {', '.join(known[:5])} and {max(0, len(known) - 5)} more"
+        )
+
+
+def _decide(
+    bundle: Bundle, settings: QuantizeSettings, context: Context, files: Files
+) -> dict[str, Any]:
+    from edgecv.quantization.budget import large, search
+    from edgecv.quantization.judge import Judge
+    from edgecv.quantization.table import FILE
+
+    judge = Judge(bundle, files, context.data)
+    first = len(large(files.ranking))
+    found = search(first, len(files.ranking), settings.budget, judge.float_score, judge.attempt)
+    kept = list(files.ranking)[: found.count]
+    for target, model in files.emissions(kept).items():
+        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), model)
+    bundle.new_file(FILE).write_text(files.table(kept).model_dump_json(indent=1) + "\n", "utf-8")
+    return files.metrics(kept, found, settings, judge)
+
+
+def _write(path: Path, model: Any) -> None:
+    import onnx
+
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
