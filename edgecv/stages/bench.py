@@ -39,7 +39,11 @@ def run(bundle: Bundle, settings: BenchSettings, context: Context) -> dict[str, 
     """
     timed, skipped = timed_variants(bundle)
     folder = context.data or context.calibration
-    return bench(bundle, timed, settings, pictures_of(folder)) | {"skipped": skipped}
+    found = bench(bundle, timed, settings, pictures_of(folder))
+    p90s = {name: row["engine_ms"]["p90"] for name, row in found["variants"].items()}
+    fastest = min(p90s, key=lambda name: p90s[name], default=None)
+    told = f"fastest is {fastest}, {p90s[fastest]:.1f} ms at p90" if fastest else "nothing to time"
+    return found | {"skipped": skipped, "summary": told}
 
 
 def timed_variants(bundle: Bundle) -> tuple[list[Variant], dict[str, str]]:

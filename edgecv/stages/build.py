@@ -26,7 +26,7 @@ def run(bundle: Bundle, settings: BuildSettings, context: Context) -> dict[str, 
     """Build every target in float, and in INT8 where the quantize stage left a source.
 
     Returns:
-        {"variants": {name: {"file", "size_bytes", "seconds"}}}
+        {"variants": {name: {"file", "size_bytes", "seconds"}}, "summary"}
     """
     wanted = [
         (target, precision) for target in settings.targets for precision in sources(bundle, target)
@@ -42,7 +42,7 @@ def run(bundle: Bundle, settings: BuildSettings, context: Context) -> dict[str, 
                 "seconds": round(time.perf_counter() - start, 2),
             }
             advance()
-    return {"variants": variants}
+    return {"variants": variants, "summary": ", ".join(variants)}
 
 
 def sources(bundle: Bundle, engine: str) -> dict[Precision, str]:

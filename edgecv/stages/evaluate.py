@@ -75,7 +75,7 @@ def run(bundle: Bundle, settings: EvaluateSettings, context: Context) -> dict[st
         "data": _describe(dataset),
         "reference": reference.name if reference else None,
         "variants": ordered,
-        "summary": _summary(dataset, len(pictures), ordered),
+        "summary": _summary(dataset, len(pictures), bundle, ordered),
     }
 
 
@@ -195,11 +195,14 @@ def _describe(dataset: Dataset | None) -> dict[str, Any] | None:
     }
 
 
-def _summary(dataset: Dataset | None, images: int, variants: dict[str, Any]) -> str:
+def _summary(dataset: Dataset | None, images: int, bundle: Bundle, found: dict[str, Any]) -> str:
     if dataset is None:
-        return f"{len(variants)} variants on {images} pictures, without ground truth"
-    drops = {name: found["drop"]["mAP"] for name, found in variants.items() if found["drop"]}
-    if not drops:
-        return f"{len(variants)} variants on {images} pictures"
-    worst = max(drops, key=lambda name: drops[name])
-    return f"{dataset.name}, {images} pictures: {worst} loses most, {drops[worst]:+.4f} mAP"
+        return f"{len(found)} variants on {images} pictures, without ground truth"
+    scores = {name: one["accuracy"]["mAP"] for name, one in found.items()}
+    reference = reference_of(bundle.manifest.variants)
+    int8 = [variant.name for variant in bundle.manifest.variants if variant.precision == "int8"]
+    told = f"{dataset.name}: " + (f"float {scores[reference.name]:.4f} mAP" if reference else "")
+    if not int8:
+        return told
+    worst = min(int8, key=lambda name: scores[name])
+    return f"{told}, INT8 at least {scores[worst]:.4f} ({worst})"

@@ -44,11 +44,13 @@ def run(bundle: Bundle, settings: ExportSettings, context: Context) -> dict[str,
     answer = open_call(path, bundle.spec, threads=None, requests=1)
     measured = parity(source, answer, _batches(pictures, batch))
     check_parity(measured, bundle.spec.name)
+    parameters, macs = parameter_count(written), sum(conv_macs(written).values())
     return {
         "opset": settings.opset,
         "nodes": len(written.graph.node),
-        "parameters": parameter_count(written),
-        "macs": sum(conv_macs(written).values()),
+        "parameters": parameters,
+        "macs": macs,
+        "summary": f"{parameters / 1e6:.2f} M parameters, {macs / 1e9:.2f} GMACs",
         "parity_max_abs": measured,
         "parity_on": shown,
     }

@@ -33,7 +33,13 @@ def run(bundle: Bundle, settings: LoadSettings, context: Context) -> dict[str, A
     spec, metrics = place(bundle, path, settings, context)
     bundle.new_file(LABELS).write_text("".join(f"{name}\n" for name in spec.class_names), "utf-8")
     bundle.update(spec=spec)
-    return {"weights": weights, "sha256": sha256_of(path), **metrics}
+    size = f"{spec.input.width}x{spec.input.height}"
+    return {
+        "weights": weights,
+        "sha256": sha256_of(path),
+        **metrics,
+        "summary": f"{spec.name}, {len(spec.class_names)} classes, {size}",
+    }
 
 
 def find_weights(weights: str) -> Path:

@@ -59,6 +59,7 @@ def test_a_checkpoint_becomes_weights_spec_and_labels(bundle: Bundle, checkpoint
         "source": "checkpoint",
         "architecture": "yolox",
         "classes": 3,
+        "summary": "yolox, 3 classes, 640x640",
     }
 
 
