@@ -17,8 +17,10 @@ SHAPES = {
     "tensorrt": Markup('<path d="M0,-7 7,5.5 -7,5.5Z"/>'),
 }
 OTHER_SHAPE = Markup('<path d="M0,-7 7,0 0,7 -7,0Z"/>')
-PLOT_HEIGHT = 240  # pixels, as style.css has it
-LABEL_HEIGHT = 17
+CHOSEN = Markup(
+    '<circle class="chosen-ring" r="12"/>'
+    '<text class="label" y="-20" text-anchor="middle">deploy</text>'
+)
 
 
 def shape(variant: VariantReport) -> Markup:
@@ -38,7 +40,7 @@ def pareto(variants: Sequence[VariantReport], recommended: str | None) -> Markup
     if len(both) < 2:
         return None
     ends = [value for v in both for value in _interval(v)]
-    x = padded("p90, ms (left is faster)", [p[0] for p in points.values()], "{:g}".format, low=0)
+    x = padded("p90, ms (left is faster)", [p[0] for p in points.values()], "{:g}".format)
     y = padded("mAP (up is better)", [*ends, *(p[1] for p in points.values())], "{:.2f}".format)
     marks = [polyline(x, y, _front(list(points.values())), "front")]
     marks += [
@@ -47,7 +49,8 @@ def pareto(variants: Sequence[VariantReport], recommended: str | None) -> Markup
         if _interval(v)
     ]
     marks += [marker(x, y, points[v.name], shape(v)) for v in both]
-    marks += _labels(x, y, both, recommended)
+    if recommended in points:
+        marks.append(marker(x, y, points[recommended], CHOSEN))
     told = "; ".join(f"{n}: mAP {b:.3f} at {a:.1f} ms" for n, (a, b) in points.items())
     return frame(x, y, marks, f"mAP against p90 latency. {told}")
 
@@ -68,7 +71,7 @@ def ecdf(
     x = padded("ms a call", [first, last], "{:g}".format, high=last * 1.02)
     y = Axis("share of calls", 0, 1, "{:.0%}".format)
     marks = [
-        polyline(x, y, _steps(samples[v.name], x.low, x.high), f"line {v.precision} {v.engine}")
+        polyline(x, y, _steps(samples[v.name], x.high), f"line {v.precision} {v.engine}")
         for v in timed
     ]
     told = "; ".join(
@@ -114,33 +117,11 @@ def _front(points: Sequence[Point]) -> list[Point]:
     return front
 
 
-def _labels(
-    x: Axis, y: Axis, variants: Sequence[VariantReport], recommended: str | None
-) -> list[Markup]:
-    # top to bottom, each pushed under the one before where they would touch
-    marks, free = [], float("-inf")
-    for v in sorted(variants, key=lambda v: -_point(v)[1]):
-        point = _point(v)
-        wanted = PLOT_HEIGHT * (1 - y.percent(point[1]) / 100) + 4
-        top = max(wanted, free)
-        free = top + LABEL_HEIGHT
-        left = x.percent(point[0]) > 55
-        text = Markup('<text class="label {}" x="{}" y="{:.0f}" text-anchor="{}">{}</text>').format(
-            "chosen" if v.name == recommended else "",
-            -12 if left else 12,
-            top - wanted + 4,
-            "end" if left else "start",
-            v.name,
-        )
-        marks.append(marker(x, y, point, text))
-    return marks
-
-
-def _steps(samples: Sequence[float], low: float, high: float) -> list[Point]:
+def _steps(samples: Sequence[float], high: float) -> list[Point]:
     values = sorted(samples)
-    points = [(low, 0.0)]
+    points = [(values[0], 0.0)]
     for index, value in enumerate(values):
         if value > high:
-            break
+            return [*points, (high, index / len(values))]
         points += [(value, index / len(values)), (value, (index + 1) / len(values))]
-    return [*points, (high, points[-1][1])]
+    return points

@@ -52,6 +52,7 @@ def collect(bundle: Bundle, command: Sequence[str] = ()) -> Report:
         targets=advise(variants, max_drop, samples),
         command=shlex.join(command),
         variants=variants,
+        not_timed=bench.get("skipped") or {},
         quantization=quantization,
         kept_float=_parts(Layer, quantize.get("kept_float", ())),
         ranking=_parts(Layer, quantize.get("ranking", ())),

@@ -55,7 +55,7 @@ def _row(v: VariantReport) -> list[str]:
 
 def _budget(report: Report) -> str:
     budget = report.quantization.budget if report.quantization else None
-    if budget is None:
+    if budget is None or budget.metric is None:
         return ""
     return (
         f"Accuracy budget {'met' if budget.met else 'missed'}: {budget.metric} "

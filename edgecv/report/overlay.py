@@ -9,8 +9,10 @@ from markupsafe import Markup
 from edgecv.report.photos import Mask, Photo
 from edgecv.types import Detections
 
-FONT = 13  # pixels of the picture
-CHARACTER = 7.0  # mean width of one in the page's font at that size
+FONT = 11  # pixels of the picture, as style.css has it
+CHARACTER = 6.2  # width that a label gives to each
+
+Area = tuple[float, float, float, float]  # left, top, width, height
 
 
 def pair(photo: Photo, number: int, class_names: Sequence[str]) -> tuple[Markup, Markup]:
@@ -39,31 +41,50 @@ def _drawing(photo: Photo, picture: Markup, boxes: Markup, alt: str) -> Markup:
 
 
 def _boxes(found: Detections, alone: Mask, names: Sequence[str], width: int) -> Markup:
-    order = sorted(range(len(found)), key=lambda i: (bool(alone[i]), float(found.scores[i])))
-    rects, labels = Markup(""), Markup("")
+    # those that only one side found come first, for where labels would touch the first stays
+    order = sorted(range(len(found)), key=lambda i: (not alone[i], -float(found.scores[i])))
+    rects, labels, taken = [], [], list[Area]()
     for i in order:
         css = "alone" if alone[i] else "shared"
-        x, y, right, bottom = (round(float(v), 1) for v in found.boxes_xyxy[i])
         text = f"{names[found.class_ids[i]]} {found.scores[i]:.2f}"
-        rects += Markup(
-            '<g class="{css}"><title>{text}</title>'
-            '<rect class="halo" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/>'
-            '<rect class="box" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/></g>'
-        ).format(css=css, text=text, x=x, y=y, w=right - x, h=bottom - y)
-        # a crowd of small boxes would vanish under its labels
-        if alone[i] or right - x > width / 12:
-            labels += _label(text, css, x, y, width)
-    return rects + labels
+        x, y, right, bottom = (round(float(v), 1) for v in found.boxes_xyxy[i])
+        rects.append(
+            Markup(
+                '<g class="{css}"><title>{text}</title>'
+                '<rect class="halo" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/>'
+                '<rect class="box" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/></g>'
+            ).format(css=css, text=text, x=x, y=y, w=right - x, h=bottom - y)
+        )
+        area = _label_area(text, x, y, width)
+        if not any(_touch(area, other) for other in taken):
+            taken.append(area)
+            labels.append(_label(text, css, area))
+    return Markup("").join([*reversed(rects), *labels])
 
 
-def _label(text: str, css: str, x: float, y: float, width: int) -> Markup:
+def _label_area(text: str, x: float, y: float, width: int) -> Area:
     wide = len(text) * CHARACTER + 6
-    left = max(0.0, min(x, width - wide))
     top = y - FONT - 4 if y > FONT + 4 else y
+    return max(0.0, min(x, width - wide)), top, wide, FONT + 4.0
+
+
+def _touch(one: Area, other: Area) -> bool:
+    return (
+        one[0] < other[0] + other[2]
+        and other[0] < one[0] + one[2]
+        and one[1] < other[1] + other[3]
+        and other[1] < one[1] + one[3]
+    )
+
+
+def _label(text: str, css: str, area: Area) -> Markup:
+    left, top, wide, high = area
+    # the reader's font is unknown: textLength makes any fit its box
     return Markup(
-        '<g class="{} tag"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}"/>'
-        '<text x="{:.1f}" y="{:.1f}">{}</text></g>'
-    ).format(css, left, top, wide, FONT + 4, left + 3, top + FONT, text)
+        '<g class="{} tag"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'
+        '<text x="{:.1f}" y="{:.1f}" textLength="{:.1f}" lengthAdjust="spacingAndGlyphs">{}</text>'
+        "</g>"
+    ).format(css, left, top, wide, high, left + 3, top + FONT, wide - 6, text)
 
 
 def _told(found: Detections, names: Sequence[str]) -> str:

@@ -88,7 +88,6 @@ def _measured(report: Report, samples: Samples) -> dict[str, Any]:
         "scored": scored,
         "map_axis": _map_axis(scored),
         "timed": [v for v in variants if v.latency_ms],
-        "untimed": [v for v in variants if not v.latency_ms],
         "compared": [v for v in variants if v.parity],
         "acceptance": tables.acceptance(variants),
         "pareto": charts.pareto(variants, report.recommended),
@@ -103,7 +102,9 @@ def _quantized(report: Report) -> dict[str, Any]:
     return {
         "goal": goal,
         "ranking": tables.ranking(report),
-        "search": charts.search(report.steps, budget.metric if budget else "metric", goal),
+        "search": charts.search(
+            report.steps, budget.metric if budget and budget.metric else "metric", goal
+        ),
     }
 
 
@@ -122,13 +123,13 @@ def _drawings(comparison: Comparison | None, class_names: Sequence[str]) -> list
 
 def _contents(report: Report, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     sections = (
-        ("engines", "Before and after, by engine", values["pairs"]),
+        ("engines", "Before and after", values["pairs"]),
         ("accuracy", "Accuracy", values["scored"]),
         ("speed", "Speed", values["timed"]),
         ("size", "Size", report.variants),
-        ("quantization", "What runs in INT8", report.quantization),
-        ("parity", "Agreement of the engines", values["compared"] or values["acceptance"]),
-        ("photos", "Photos, float beside INT8", values["drawings"]),
-        ("method", "How this was made", True),
+        ("quantization", "Quantisation", report.quantization),
+        ("parity", "Agreement", values["compared"] or values["acceptance"]),
+        ("photos", "Photos", values["drawings"]),
+        ("method", "Method", True),
     )
     return [(id_, title) for id_, title, there in sections if there]

@@ -30,7 +30,7 @@ class Axis:
         """Where a value stands, in percent of the axis."""
         return 100 * (value - self.low) / (self.high - self.low)
 
-    def ticks(self, count: int = 5) -> list[float]:
+    def ticks(self, count: int = 6) -> list[float]:
         """About `count` round values inside the range."""
         step = _round_step((self.high - self.low) / count)
         first = math.ceil(self.low / step - 1e-9)

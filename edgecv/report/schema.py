@@ -88,6 +88,7 @@ class Step(Record):
 
     kept_float: int = Field(description="Layers in float.")
     metric: float | None = Field(None, description="The budget's metric with INT8.")
+    scores: dict[str, float] = Field(default_factory=dict, description="By engine.")
     sqnr_db: float | None = None
 
 
@@ -97,7 +98,7 @@ class Budget(Record):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     max_drop: float
-    metric: str
+    metric: str | None = Field(None, description="null: without ground truth nothing to hold.")
     float_value: float | None = Field(None, alias="float", description="The metric in float.")
     int8_value: float | None = Field(None, alias="int8", description="The metric in INT8.")
     met: bool | None = None
@@ -151,6 +152,7 @@ class Report(Record):
     targets: tuple[TargetAdvice, ...] = ()
     command: str = Field(description="The exact command line.")
     variants: tuple[VariantReport, ...] = ()
+    not_timed: dict[str, str] = Field(default_factory=dict, description="Variant to why.")
     quantization: Quantization | None = None
     kept_float: tuple[Layer, ...] = ()
     ranking: tuple[Layer, ...] = Field((), description="Layers, most damage first.")

@@ -18,12 +18,12 @@ Pair = tuple[float | None, float | None]
 
 
 def compared(report: Report) -> tuple[VariantReport | None, VariantReport | None]:
-    """The INT8 variant to show, and the float variant of its engine, else the reference."""
+    """The INT8 variant to show, and the fastest float one; none timed: that of its engine."""
     budget = report.quantization.budget if report.quantization else None
     int8 = best_int8(report.variants, budget.max_drop if budget else 0.0)
     floats = [v for v in report.variants if v.precision != "int8"]
-    same = [v for v in floats if int8 and v.engine == int8.engine]
-    return int8, next(iter([*same, *floats]), None)
+    floats.sort(key=lambda v: (p90_ms(v), int8 is None or v.engine != int8.engine))
+    return int8, next(iter(floats), None)
 
 
 def tiles(
@@ -138,15 +138,13 @@ def _speed_tile(int8: VariantReport, base: VariantReport) -> dict[str, str] | No
     if ratio is None:
         return None
     note = f"{figures.ms(_p90(int8))} against {figures.ms(_p90(base))} ms at p90"
-    if ratio >= 1:
-        return _tile("Speed", f"{ratio:.2f}×", "as fast", note)  # noqa: RUF001
-    return _tile("Speed", f"{1 / ratio:.2f}×", "as slow", note)  # noqa: RUF001
+    return _tile("Speed", figures.times(ratio), "float's", note)
 
 
 def _size_tile(int8: VariantReport, base: VariantReport) -> dict[str, str]:
     share = int8.size_bytes / max(base.size_bytes, 1)
     note = f"{figures.megabytes(int8.size_bytes)} against {figures.megabytes(base.size_bytes)} MB"
-    return _tile("Size", f"{share:.0%}", "of float", note)
+    return _tile("Size", f"{share:.0%}", "of float's", note)
 
 
 def _accuracy_tile(int8: VariantReport) -> dict[str, str] | None:

@@ -1,0 +1,79 @@
+"""docs/report-schema.md, generated from the models: `python -m edgecv.report.reference`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from edgecv.report.schema import Report
+
+INTRODUCTION = """\
+# report.json
+
+What `edgecv compress` measured, for programs. Every bundle with a report stage has it, beside
+report.html (the same on one page) and report.md. A stage that did not run leaves its part null or
+empty; a field may be added without a new `format`, none is renamed or removed without one.
+The JSON schema is in [report.schema.json](report.schema.json).
+Both files are generated: `python -m edgecv.report.reference docs`.
+"""
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of report.json."""
+    found = Report.model_json_schema(mode="serialization", by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def schema_text() -> str:
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def markdown() -> str:
+    """The fields of each object as tables, the report first."""
+    whole = schema()
+    parts = [INTRODUCTION, _table("Report", whole)]
+    parts += [_table(name, part) for name, part in sorted(whole["$defs"].items())]
+    return "\n".join(parts)
+
+
+def _table(name: str, part: dict[str, Any]) -> str:
+    lines = [f"## {name}", ""]
+    if "description" in part:
+        lines += [part["description"], ""]
+    lines += ["| field | type | meaning |", "|---|---|---|"]
+    for field, value in part["properties"].items():
+        meaning = value.get("description", "")
+        lines.append(f"| `{field}` | {_type(value)} | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+def _type(value: dict[str, Any]) -> str:
+    if "anyOf" in value:
+        return " or ".join(_type(option) for option in value["anyOf"])
+    if "$ref" in value:
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "const" in value:
+        return f'"{value["const"]}"'
+    if "enum" in value:
+        return " or ".join(f'"{option}"' for option in value["enum"])
+    if value.get("type") == "array":
+        items = value.get("prefixItems") or [value.get("items", {})]
+        return f"list of {_type(items[0])}"
+    if value.get("type") == "object" and isinstance(value.get("additionalProperties"), dict):
+        return f"object of {_type(value['additionalProperties'])}"
+    return str(value.get("type", "any"))
+
+
+def main(folder: str) -> None:
+    """Write both files into a folder."""
+    from pathlib import Path
+
+    Path(folder, "report-schema.md").write_text(markdown(), "utf-8")
+    Path(folder, "report.schema.json").write_text(schema_text(), "utf-8")
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1])
