@@ -115,9 +115,7 @@ def _apply(values: dict[str, Any], override: str) -> Keys:
     key, equals, text = override.partition("=")
     keys = tuple(part.strip() for part in key.split("."))
     if not equals or not all(keys):
-        raise RecipeError(
-            f"--set {override}: expected key=value, e.g. quantize.budget.max_drop=.01"
-        )
+        raise RecipeError(f"--set {override}: expected key=value, e.g. quantize.images=100")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
