@@ -29,7 +29,7 @@ def render(report: Report) -> str:
         f"# {report.model}",
         f"{verdict}. {report.reason}",
         "\n".join(f"- {t.target}: `{t.file}`, {t.advice}" for t in report.targets),
-        _table(COLUMNS, map(_row, report.variants)),
+        _table(COLUMNS, map(_row, report.variants)) if report.variants else "",
         _budget(report),
         _kept(report),
         f"Command: `{report.command}`" if report.command else "",

@@ -48,12 +48,14 @@ def _boxes(found: Detections, alone: Mask, names: Sequence[str], width: int) -> 
         css = "alone" if alone[i] else "shared"
         text = f"{names[found.class_ids[i]]} {found.scores[i]:.2f}"
         x, y, right, bottom = (round(float(v), 1) for v in found.boxes_xyxy[i])
+        # a network may answer with no area or less, which SVG refuses
+        size = {"w": max(0.0, right - x), "h": max(0.0, bottom - y)}
         rects.append(
             Markup(
                 '<g class="{css}"><title>{text}</title>'
                 '<rect class="halo" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/>'
                 '<rect class="box" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/></g>'
-            ).format(css=css, text=text, x=x, y=y, w=right - x, h=bottom - y)
+            ).format(css=css, text=text, x=x, y=y, **size)
         )
         area = _label_area(text, x, y, width)
         if not any(_touch(area, other) for other in taken):

@@ -7,12 +7,20 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEADLINE_SECONDS = 60
+# Chromium reads commands on descriptor 3 and answers on 4, whatever these two are called here
+LAUNCH = """
+import fcntl, os, sys
+moved = [fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]]
+for source, target in zip(moved, (3, 4)):
+    os.dup2(source, target)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find() -> str | None:
@@ -24,16 +32,14 @@ class Page:
     """One tab: what it asked for, what it complained of, and what it looks like."""
 
     def __init__(self, program: str, profile: Path) -> None:
-        # Chromium reads commands on descriptor 3 and answers on descriptor 4
         commands, self._write = os.pipe()
         self._read, answers = os.pipe()
         self._process = subprocess.Popen(
-            ["sh", "-c", 'exec "$0" "$@" 3<&"$IN" 4>&"$OUT"', program, "--headless",
+            [sys.executable, "-ISc", LAUNCH, str(commands), str(answers), program, "--headless",
              "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--hide-scrollbars", "--remote-debugging-pipe",
              f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(commands, answers), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            env={**os.environ, "IN": str(commands), "OUT": str(answers)},
         )  # fmt: skip
         os.close(commands)
         os.close(answers)
@@ -64,7 +70,8 @@ class Page:
         self.call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._next()
-        time.sleep(0.2)  # requests and messages that loading set off
+        time.sleep(0.2)  # for what loading set off; the call then reads it from the pipe
+        self.evaluate("1")
 
     def size(self, width: int, height: int = 900, scale: float = 1) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
@@ -93,7 +100,7 @@ class Page:
     def complaints(self) -> list[str]:
         """Script errors, blocked loads and console messages since `open`."""
         methods = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
-        return [json.dumps(e["params"])[:300] for e in self.events if e["method"] in methods]
+        return [json.dumps(e["params"]) for e in self.events if e["method"] in methods]
 
     def close(self) -> None:
         self._process.terminate()
