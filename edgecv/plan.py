@@ -119,8 +119,9 @@ def _code(stage: Stage) -> str:
     module = stage.run.partition(":")[0].removeprefix("edgecv.").replace(".", "/")
     files = [root / name for name in COMMON]
     files += [path for path in (root / f"{module}.py",) if path.is_file()]
-    for folder in stage.sources:
-        files += sorted(path for path in (root / folder).rglob("*") if _is_source(path))
+    for name in stage.sources:
+        inside = [root / name] if name.endswith(".py") else sorted((root / name).rglob("*"))
+        files += [path for path in inside if _is_source(path)]
     lines = [f"{path.relative_to(root).as_posix()} {sha256_of(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -11,7 +11,7 @@ from typing import get_args
 import click
 
 from edgecv import recipe_file
-from edgecv.cli import summary
+from edgecv.cli import _summary
 from edgecv.errors import UsageError
 from edgecv.inputs import stem_of, weights_of
 from edgecv.pipeline import check_budget, compress, plan
@@ -73,13 +73,13 @@ def command(
     if out is None:
         out = Path("runs") / f"{path.stem}-{stem_of(weights_of(recipe, context))}"
     if dry_run:
-        summary.print_plan(plan(recipe, context, out, fresh=fresh), path, out, as_json)
+        _summary.print_plan(plan(recipe, context, out, fresh=fresh), path, out, as_json)
         return
     bundle = compress(recipe, path.stem, context, out, fresh=fresh)
     if as_json:
-        click.echo(json.dumps(summary.report_of(bundle), indent=1))
+        click.echo(json.dumps(_summary.report_of(bundle), indent=1))
     else:
-        summary.print_result(bundle)
+        _summary.print_result(bundle)
     check_budget(bundle)
 
 

@@ -34,7 +34,7 @@ class Stage(NamedTuple):
 
     Attributes:
         run: "module:function".
-        sources: folders of edgecv with the code that it calls.
+        sources: folders and files of edgecv with the code that it calls.
         packages: distributions whose version matters; it cannot run without those of the extras
             compress, openvino and onnxruntime.
         reads: inputs that no stage before it has read.
@@ -64,15 +64,18 @@ STAGES = {
     ),
     "export": Stage(
         "edgecv.stages.export:run",
-        sources=("models", "engines", "data", "runtime"),
+        sources=("models", "engines", "data", "runtime", "stages/load.py"),
         packages=(*_NETWORK, *_PICTURES, "onnxslim"),
         reads=("calibration",),
         after=("load",),
     ),
     "quantize": Stage(
         "edgecv.stages.quantize:run",
-        sources=("quantization", "models", "engines", "data", "metrics", "runtime"),
-        packages=(*_NETWORK, *_PICTURES, "scipy", "hotcoco"),
+        sources=(
+            *("quantization", "models", "engines", "data", "metrics", "runtime"),
+            "stages/evaluate.py",
+        ),
+        packages=(*_NETWORK, *_PICTURES, "hotcoco"),
         after=("export",),
         machine=True,
     ),
