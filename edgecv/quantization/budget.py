@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from edgecv.progress import say
 from edgecv.recipe import BudgetSettings
 
-# a conv that does more of all damage than this is never worth its place
-LARGE_SHARE = 0.05
+# a conv that does more damage than this many average ones is never worth its place
+LARGE = 5
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,4 @@ def shares(ranking: Mapping[str, float]) -> dict[str, float]:
 
 def large(ranking: Mapping[str, float]) -> Sequence[str]:
     """The convs that each do a large share of all damage, worst first."""
-    return [name for name, share in shares(ranking).items() if share > LARGE_SHARE]
+    return [name for name, share in shares(ranking).items() if share * len(ranking) > LARGE]

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from edgecv.quantization.execute import rebuilt
 from edgecv.quantization.network import Layer, Network
 from edgecv.quantization.plan import Plan, QuantisedLayer, QuantisedTensor, output_tensor
 
@@ -135,14 +136,9 @@ class _Writer:
 
     def model(self) -> onnx.ModelProto:
         used = {name for node in self._nodes for name in node.input}
-        result = onnx.ModelProto()
-        result.CopyFrom(self._source)
-        graph = result.graph
+        graph = self._source.graph
         kept = [tensor for tensor in graph.initializer if tensor.name in used]
-        del graph.node[:], graph.initializer[:], graph.value_info[:]
-        graph.node.extend(self._nodes)
-        graph.initializer.extend([*kept, *self._constants])
-        return result
+        return rebuilt(self._source, self._nodes, [*kept, *self._constants], graph.output)
 
 
 def _per_channel(values: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def _clips(histogram: Histogram) -> Floats:
     """(C,) where each channel by itself is best clipped to 8 bits."""
     values, peak = histogram.values, histogram.peak[:, None]
     best, least = peak[:, 0], np.full(len(peak), np.inf)
-    for part in np.linspace(0.2, 1, 33):
+    for part in np.geomspace(0.02, 1, 48):
         step = peak * part / 255
         low = np.minimum(np.rint(histogram.low[:, None] / step), 0)
         missed = (np.clip(np.rint(values / step), low, 255 + low) * step - values) ** 2

@@ -54,13 +54,24 @@ def cut(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
         if needed.intersection(node.output):
             nodes.append(node)
             needed.update(node.input)
-    part = onnx.ModelProto()
-    part.CopyFrom(model)
-    del part.graph.node[:], part.graph.output[:], part.graph.initializer[:]
-    part.graph.node.extend(reversed(nodes))
-    part.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in outputs)
-    part.graph.initializer.extend(t for t in model.graph.initializer if t.name in needed)
-    return part
+    weights = [tensor for tensor in model.graph.initializer if tensor.name in needed]
+    values = [onnx.helper.make_empty_tensor_value_info(name) for name in outputs]
+    return rebuilt(model, nodes[::-1], weights, values)
+
+
+def rebuilt(
+    model: onnx.ModelProto,
+    nodes: Sequence[onnx.NodeProto],
+    weights: Sequence[onnx.TensorProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+) -> onnx.ModelProto:
+    """A model with other nodes; name, inputs, opset and IR version as before."""
+    graph = onnx.helper.make_graph(
+        nodes, model.graph.name, model.graph.input, outputs, initializer=weights
+    )
+    return onnx.helper.make_model(
+        graph, opset_imports=model.opset_import, ir_version=model.ir_version
+    )
 
 
 class Runner:
@@ -75,8 +86,8 @@ class Runner:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-        # the arena keeps what the largest picture took; a few percent of speed for a flat memory
-        options.enable_cpu_mem_arena = False
+        # threads that wait by spinning take the cores from numpy, which works in between
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._outputs = list(outputs)
         self._input = model.graph.input[0].name
         self._session: Any = ort.InferenceSession(

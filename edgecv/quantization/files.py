@@ -11,7 +11,7 @@ import onnx
 
 from edgecv.bundle import OutputSpec
 from edgecv.machine import Int8Cpu
-from edgecv.quantization.budget import LARGE_SHARE, Found, large
+from edgecv.quantization.budget import LARGE, Found, large
 from edgecv.quantization.emit import Integers, emit
 from edgecv.quantization.execute import Pictures
 from edgecv.quantization.network import Network
@@ -162,7 +162,7 @@ class Files:
         reasons.update(dict.fromkeys(self.kept, "quantize.keep_float"))
         for name in kept:
             reasons[name] = (
-                f"more than {LARGE_SHARE:.0%} of all damage" if name in certain else "budget"
+                f"more than {LARGE} times the average damage" if name in certain else "budget"
             )
         return [
             {

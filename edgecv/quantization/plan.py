@@ -129,7 +129,9 @@ def _input(
     def found(divisor: Array | None) -> tuple[float, QuantisedTensor]:
         merged = merge(histogram, importance(layers), divisor)
         chosen = choose(merged, settings.observer, scheme.symmetric, settings.percentile)
-        loss = error(merged, chosen) + _weight_error(layers, histogram, divisor, scheme)
+        loss = error(merged, chosen)
+        if not layers[0].depthwise:  # there each weight has its own scale: dividing costs nothing
+            loss += _weight_error(layers, histogram, divisor, scheme)
         return loss, QuantisedTensor(chosen, divisor)
 
     plain = found(None)

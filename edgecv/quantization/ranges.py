@@ -61,11 +61,14 @@ class Merged:
     """A histogram over all channels of a tensor, after equalisation.
 
     Attributes:
-        values: (M,) ascending.
+        low, high: the extremes; low <= 0 <= high.
+        values: (M,) ascending, the middle of each step that is not empty.
         counts: (M,) how often.
         weights: (M,) how much a squared error there counts.
     """
 
+    low: float
+    high: float
     values: Floats
     counts: Floats
     weights: Floats
@@ -82,14 +85,15 @@ def merge(histogram: Histogram, importance: Floats, scale: Array | None = None) 
     divisor = np.ones(len(histogram.low)) if scale is None else scale.astype(np.float64)
     values = histogram.values / divisor[:, None]
     costs = histogram.counts * (importance * divisor**2)[:, None]
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    low = min(float((histogram.low / divisor).min()), 0.0)
+    high = max(float((histogram.high / divisor).max()), 0.0)
     step = max(high - low, 1e-9) / MERGED
     index = np.minimum(((values - low) / step).astype(int), MERGED - 1).reshape(-1)
     counts: Floats = np.bincount(index, histogram.counts.reshape(-1), MERGED).astype(np.float64)
     weights: Floats = np.bincount(index, costs.reshape(-1), MERGED).astype(np.float64)
     kept = counts > 0
-    centres = low + (np.arange(MERGED) + 0.5) * step
-    return Merged(centres[kept], counts[kept], weights[kept])
+    centres: Floats = low + (np.arange(MERGED, dtype=np.float64) + 0.5) * step
+    return Merged(low, high, centres[kept], counts[kept], weights[kept])
 
 
 def error(merged: Merged, found: Range, activation: str = "identity") -> float:
@@ -126,7 +130,7 @@ def _range(low: float, high: float, symmetric: bool) -> Range:
 
 
 def _minmax(merged: Merged, symmetric: bool, percentile: float) -> Range:
-    return _range(merged.values[0], merged.values[-1], symmetric)
+    return _range(merged.low, merged.high, symmetric)
 
 
 def _percentile(merged: Merged, symmetric: bool, percentile: float) -> Range:
@@ -138,12 +142,13 @@ def _percentile(merged: Merged, symmetric: bool, percentile: float) -> Range:
 
 
 def _clipped(merged: Merged, symmetric: bool, activation: str) -> Iterator[Range]:
-    low, high = min(merged.values[0], 0.0), max(merged.values[-1], 0.0)
-    lows = low * np.linspace(0.3, 1, 8)
+    low, high = merged.low, merged.high
+    lows = low * np.geomspace(0.1, 1, 10)
     if activation == "silu":
         # far below zero SiLU gives nothing: what lies there needs no steps of its own
         lows = np.unique(np.maximum(low, np.append(-np.linspace(1, 12, 23), low)))
-    for part in np.linspace(0.2, 1, 65):
+    # a lone outlier may reach a hundred times as far as what matters
+    for part in np.geomspace(0.01, 1, 96):
         if symmetric:
             yield _range(low * part, high * part, True)
         else:
@@ -156,12 +161,12 @@ def _entropy(merged: Merged, symmetric: bool, percentile: float) -> Range:
     Source: Migacz 2017, "8-bit inference with TensorRT": the clip whose 128-step histogram has the
     least Kullback-Leibler divergence from the clipped original.
     """
-    reach = float(np.abs(merged.values).max())
+    reach = max(-merged.low, merged.high, 1e-6)
     edges = np.linspace(0, reach, 2049)
     counts, _ = np.histogram(np.abs(merged.values), edges, weights=merged.counts)
     best = min(range(128, 2049, 32), key=lambda bins: _divergence(counts, bins))
     clip = float(edges[best])
-    return _range(max(merged.values[0], -clip), min(merged.values[-1], clip), symmetric)
+    return _range(max(merged.low, -clip), min(merged.high, clip), symmetric)
 
 
 def _divergence(counts: Floats, bins: int) -> float:

@@ -1,0 +1,243 @@
+"""The traps of INT8 on several engines, each as a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from networks import SIZE, network, pictures
+
+from edgecv.bundle import OutputSpec
+from edgecv.engines.tensorrt.acceptance import accept
+from edgecv.quantization.execute import Runner
+from edgecv.quantization.files import TARGETS, Files, calibrate
+from edgecv.quantization.network import read_network
+from edgecv.recipe import QuantizeSettings
+
+Make = Callable[..., Files]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    folder = tmp_path_factory.mktemp("pictures")
+    known: dict[Any, Files] = {}
+
+    def made(activation: str = "silu", focus: bool = True, cpu: Any = "x86", **how: Any) -> Files:
+        key = (activation, focus, cpu, tuple(how.items()))
+        if key not in known:
+            graph = read_network(network(activation, focus=focus))
+            settings = QuantizeSettings(**how)
+            known[key] = calibrate(graph, OutputSpec(), pictures(folder), settings, cpu)
+        return known[key]
+
+    return made
+
+
+def weights_of(model: onnx.ModelProto) -> list[np.ndarray]:
+    return [
+        onnx.numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+        if tensor.name.endswith(".weight.int8")
+    ]
+
+
+def exact(model: onnx.ModelProto) -> np.ndarray:
+    """Scores of one picture, as the nodes say."""
+    return Runner(model, ["scores"])(batch())["scores"]
+
+
+def batch() -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (1, SIZE.height, SIZE.width, 3), np.uint8)
+
+
+def sqnr_db(found: np.ndarray, expected: np.ndarray) -> float:
+    noise = float(((found - expected) ** 2).sum())
+    return float(10 * np.log10((expected**2).sum() / max(noise, 1e-12)))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+def test_every_file_is_near_the_float_graph(make: Make, target: str, activation: str) -> None:
+    files = make(activation)
+    model = files.emission((), target)
+    onnx.checker.check_model(model, full_check=True)
+    assert len(weights_of(model)) >= 3
+    assert sqnr_db(exact(model), exact(files.network.model)) > 30
+
+
+def test_weights_for_plain_x86_have_seven_bits_so_that_its_16_bit_sums_cannot_overflow(
+    make: Make,
+) -> None:
+    for target in ("openvino", "onnxruntime"):
+        weights = weights_of(make().emission((), target))
+        assert max(int(np.abs(one.astype(int)).max()) for one in weights) <= 63
+
+
+def test_weights_for_vnni_and_for_tensorrt_have_eight_bits(make: Make) -> None:
+    for target, files in (("openvino", make(cpu="x86-vnni")), ("tensorrt", make())):
+        weights = weights_of(files.emission((), target))
+        assert 63 < max(int(np.abs(one.astype(int)).max()) for one in weights) <= 127
+
+
+def test_the_table_asks_for_vnni_only_where_the_weights_need_it(make: Make) -> None:
+    assert make(cpu="x86").table(()).cpu == "any"
+    assert make(cpu="x86-vnni").table(()).cpu == "x86-vnni"
+    assert make(cpu="x86-vnni", weight_bits=7).table(()).cpu == "any"
+
+
+def test_the_onnxruntime_file_runs_in_integers_and_answers_as_its_nodes_say(
+    make: Make, tmp_path: Path
+) -> None:
+    for activation in ("silu", "relu"):
+        files = make(activation)
+        model = files.emission((), "onnxruntime")
+        options = ort.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+        options.log_severity_level = 3
+        session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        (scores,) = session.run(["scores"], {"images": batch()})
+        kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+        assert kinds.count("QLinearConv") == len(files.names((), "onnxruntime"))
+        assert sqnr_db(scores, exact(model)) > 35
+
+
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+def test_openvino_answers_as_the_nodes_say_also_behind_a_concat(
+    make: Make, activation: str, tmp_path: Path
+) -> None:
+    import openvino
+
+    model = make(activation).emission((), "openvino")
+    onnx.save(model, tmp_path / "model.onnx")
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(tmp_path / "model.onnx", "CPU", hint)
+    found = compiled({"images": batch()})[compiled.output("scores")]
+    assert sqnr_db(found, exact(model)) > 35
+
+
+def zero_points(model: onnx.ModelProto) -> list[np.ndarray]:
+    values = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    return [values[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+
+
+def test_the_tensorrt_file_has_int8_and_zero_point_zero_only(make: Make) -> None:
+    found = zero_points(make().emission((), "tensorrt"))
+    assert found
+    assert all(point.dtype == np.int8 and point == 0 for point in found)
+
+
+def test_cpu_files_have_uint8_activations_and_those_for_arm_int8(make: Make) -> None:
+    assert {p.dtype.name for p in zero_points(make().emission((), "openvino"))} == {"uint8"}
+    assert {p.dtype.name for p in zero_points(make(cpu="arm").emission((), "openvino"))} == {"int8"}
+
+
+def test_int8_and_uint8_are_the_same_numbers(make: Make) -> None:
+    unsigned = make(cpu="x86-vnni").emission((), "openvino")
+    signed = make(cpu="arm").emission((), "openvino")
+    np.testing.assert_array_equal(exact(unsigned), exact(signed))
+
+
+def test_biases_stay_float(make: Make) -> None:
+    for target in TARGETS:
+        model = make().emission((), target)
+        types = {t.name: t.data_type for t in model.graph.initializer}
+        convs = [node for node in model.graph.node if node.op_type == "Conv"]
+        assert all(types[node.input[2]] == onnx.TensorProto.FLOAT for node in convs)
+
+
+def test_raw_pixels_pass_through_uint8_unchanged(make: Make) -> None:
+    files = make()
+    chosen = files.asymmetric["stem"].input
+    pixels = np.arange(256, dtype=np.float32).reshape(1, -1)
+    assert chosen.range.scale == 1
+    np.testing.assert_array_equal(chosen.arrive(pixels), pixels)
+
+
+def test_pixels_divided_by_255_pass_through_uint8_unchanged(make: Make) -> None:
+    pixels = np.arange(256, dtype=np.float32).reshape(1, -1) / 255
+    found = make(focus=False).asymmetric["stem"].input.arrive(pixels)
+    np.testing.assert_allclose(found, pixels, atol=1e-6)
+
+
+def test_no_pixel_is_clipped_in_the_tensorrt_file(make: Make) -> None:
+    assert make().symmetric["stem"].input.range.high == 255
+
+
+def test_a_conv_of_three_channels_stays_float_in_the_tensorrt_file_only(make: Make) -> None:
+    files = make(focus=False)
+    assert "stem" not in files.names((), "tensorrt")
+    assert "stem" in files.names((), "openvino")
+    assert "stem" in make().names((), "tensorrt")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_behind_the_last_quantised_conv_is_quantised(make: Make, target: str) -> None:
+    model = make().emission((), target)
+    after = {"boxes.conv", "logits.conv"}
+    for node in model.graph.node:
+        if node.name in after:
+            assert not node.input[1].endswith(".DQ")
+            after.update(node.output)
+        elif after.intersection(node.input):
+            assert node.op_type not in ("QuantizeLinear", "DequantizeLinear")
+            after.update(node.output)
+    assert "scores" in after
+
+
+def test_a_depthwise_conv_behind_hot_channels_is_divided_and_loses_less(make: Make) -> None:
+    with_, without = make(), make(equalize=False)
+    assert with_.asymmetric["depthwise"].input.divisor is not None
+    assert without.asymmetric["depthwise"].input.divisor is None
+    assert with_.ranking["depthwise"] > without.ranking["depthwise"] + 6
+
+
+def test_bias_correction_takes_the_mean_error_away(make: Make) -> None:
+    wanted = mean_of(make().network.model)
+    errors = [
+        float(np.abs(mean_of(files.emission((), "openvino")) - wanted).mean())
+        for files in (make(rounding="nearest"), make(rounding="nearest", bias_correction=False))
+    ]
+    assert errors[0] < errors[1]
+
+
+def mean_of(model: onnx.ModelProto) -> np.ndarray:
+    run = Runner(model, ["mixed"])
+    random = np.random.default_rng(5)
+    drawn = [random.integers(0, 256, batch().shape, np.uint8) for _ in range(8)]
+    return np.mean([run(one)["mixed"].mean(axis=(0, 2, 3)) for one in drawn], axis=0)
+
+
+def test_tensorrt_accepts_its_file(make: Make, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="no acceptance build without tensorrt-rtx")
+    onnx.save(make().emission((), "tensorrt"), tmp_path / "model.onnx")
+    verdict = accept(tmp_path / "model.onnx")
+    assert verdict["accepted"] is True, verdict
+
+
+def test_no_file_holds_topk_or_nms(make: Make) -> None:
+    for target in TARGETS:
+        kinds = {node.op_type for node in make().emission((), target).graph.node}
+        assert not kinds & {"TopK", "NonMaxSuppression"}
+
+
+def test_convs_given_back_are_the_float_convs(make: Make) -> None:
+    files = make()
+    everything = ["stem", "depthwise", "pointwise", "mixed"]
+    for target in TARGETS:
+        model = files.emission(everything, target)
+        assert weights_of(model) == []
+        np.testing.assert_array_equal(exact(model), exact(files.network.model))
+
+
+def test_the_table_lists_ranges_for_both_schemes(make: Make) -> None:
+    table = make().table(["stem"])
+    assert set(table.asymmetric) == set(table.symmetric) == {"depthwise", "pointwise", "mixed"}
+    assert all(row.input.low == -row.input.high for row in table.symmetric.values())
+    assert set(table.kept_float) == {"stem", "boxes.conv", "logits.conv"}
