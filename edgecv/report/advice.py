@@ -34,7 +34,7 @@ def _untimed(variant: VariantReport, max_drop: float) -> str:
     parts = []
     if acceptance.get("accepted") is not None:
         verdict = "accepted" if acceptance["accepted"] else "refused"
-        parts.append(f"{verdict} by TensorRT-RTX {acceptance.get('version', '')}".rstrip())
+        parts.append(f"{verdict} by {acceptance.get('version', 'TensorRT')}")
     if keeps_budget(variant, max_drop) is False:
         parts.append("misses the accuracy budget")
     if variant.latency_ms is None:

@@ -89,6 +89,7 @@ def _measured(report: Report, samples: Samples) -> dict[str, Any]:
         "map_axis": _map_axis(scored),
         "timed": [v for v in variants if v.latency_ms],
         "compared": [v for v in variants if v.parity],
+        "busy": tables.busy(report),
         "acceptance": tables.acceptance(variants),
         "pareto": charts.pareto(variants, report.recommended),
         "ecdf": charts.ecdf(samples, variants),

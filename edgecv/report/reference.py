@@ -21,7 +21,7 @@ Both files are generated: `python -m edgecv.report.reference docs`.
 def schema() -> dict[str, Any]:
     """JSON schema (draft 2020-12) of report.json."""
     found = Report.model_json_schema(mode="serialization", by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_settled(found)}
 
 
 def schema_text() -> str:
@@ -34,6 +34,20 @@ def markdown() -> str:
     parts = [INTRODUCTION, _table("Report", whole)]
     parts += [_table(name, part) for name, part in sorted(whole["$defs"].items())]
     return "\n".join(parts)
+
+
+def _settled(part: Any) -> Any:
+    # what some versions of pydantic say beside and others leave out, without a change of meaning
+    if isinstance(part, list):
+        return [_settled(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: _settled(value)
+        for key, value in part.items()
+        if not (key == "additionalProperties" and value is True)
+        and not (key == "enum" and "const" in part)
+    }
 
 
 def _table(name: str, part: dict[str, Any]) -> str:

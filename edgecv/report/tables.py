@@ -13,6 +13,8 @@ from edgecv.report.recommend import best_int8, p90_ms
 from edgecv.report.schema import Report, VariantReport
 
 RANKING_SHOWN = 20
+# the stages before leave a load of one a core; more than half again is somebody else's
+BUSY_LOAD = 1.5
 
 Pair = tuple[float | None, float | None]
 
@@ -108,6 +110,18 @@ def numerics_notes(report: Report) -> list[str]:
         for v in report.variants
         if v.details.get("numerics")
     ]
+
+
+def busy(report: Report) -> str | None:
+    """A warning where the machine had more to do than it has cores when timing began."""
+    load = report.environment.get("load_average_1m")
+    cores = report.environment.get("cores_available")
+    if not load or not cores or load <= BUSY_LOAD * cores:
+        return None
+    return (
+        f"The machine was busy when timing began (load {load:g} on {cores} cores): these times "
+        "are longer than those of a quiet one. Time it again: edgecv bench"
+    )
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

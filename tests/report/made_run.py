@@ -62,7 +62,8 @@ def make_bundle(folder: Path, stages: dict[str, dict[str, Any]]) -> Bundle:
         "tensorrt-int8": {
             "numerics": "onnxruntime",
             "acceptance": {
-                "accepted": True, "version": "1.7.1", "seconds": 1.42, "errors": [], "layers": 214,
+                "accepted": True, "version": "TensorRT-RTX 1.7.1", "seconds": 1.42, "errors": [],
+                "layers": 214,
             },
         },
     }  # fmt: skip

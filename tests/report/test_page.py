@@ -92,7 +92,7 @@ def test_the_tensorrt_refusal_is_explained_by_node(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b", metrics())
     refused = {
         "accepted": False,
-        "version": "1.7.1",
+        "version": "TensorRT-RTX 1.7.1",
         "errors": [{"node": "head.conv", "op": "Conv", "reason": "no kernel"}],
     }
     bundle.update(

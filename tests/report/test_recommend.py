@@ -140,7 +140,7 @@ def test_the_int8_to_show_is_accurate_before_it_is_fast() -> None:
 
 
 def test_advice_for_an_untimed_engine_names_its_file_and_the_acceptance() -> None:
-    details = {"acceptance": {"accepted": True, "version": "1.7.1"}}
+    details = {"acceptance": {"accepted": True, "version": "TensorRT-RTX 1.7.1"}}
     rows = advise(
         [
             variant("onnxruntime-fp32", 12.0),
@@ -156,7 +156,7 @@ def test_advice_for_an_untimed_engine_names_its_file_and_the_acceptance() -> Non
 
 
 def test_advice_says_refused_and_inaccurate() -> None:
-    details = {"acceptance": {"accepted": False, "version": "1.7.1"}}
+    details = {"acceptance": {"accepted": False, "version": "TensorRT-RTX 1.7.1"}}
     (row,) = advise([variant("tensorrt-int8", drop=0.2, details=details)], BUDGET)
     assert row.advice.startswith("refused by TensorRT-RTX 1.7.1, misses the accuracy budget")
 

@@ -63,6 +63,16 @@ def test_one_layer_and_none_can_be_ranked(report: Report) -> None:
     assert tables.ranking(report.model_copy(update={"ranking": ()})) == []
 
 
+@pytest.mark.parametrize(("load", "warned"), [(None, False), (2.0, False), (3.1, True)])
+def test_a_machine_with_more_load_than_cores_is_called_busy(
+    report: Report, load: float | None, warned: bool
+) -> None:
+    environment = {"load_average_1m": load, "cores_available": 2}
+    found = tables.busy(report.model_copy(update={"environment": environment}))
+    assert (found is not None) is warned
+    assert tables.busy(report.model_copy(update={"environment": {}})) is None
+
+
 def test_nested_facts_become_lines_and_unknown_ones_vanish() -> None:
     facts = {"cpu": "x", "isa": ["a", "b"], "governor": None, "packages": {"numpy": "2"}, "gpu": []}
     assert tables.flat(facts) == [("cpu", "x"), ("isa", "a, b"), ("packages: numpy", "2")]
