@@ -13,34 +13,18 @@ from rich.table import Table
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.data.dataset import open_dataset
-from edgecv.data.pictures import read_picture
-from edgecv.engines import open_engine
 from edgecv.metrics.detection import score_detections
 from edgecv.recipe import BenchSettings, EvaluateSettings
-from edgecv.runtime.postprocess import postprocess
-from edgecv.runtime.preprocess import letterbox
 from edgecv.stages.bench import bench, pictures_of
+from edgecv.stages.evaluate import answer
 
 
 def score(bundle: Bundle, variant: Variant, data: Path) -> dict[str, Any]:
     """mAP of a variant by COCO's protocol, as `edgecv eval` gives it."""
     settings = EvaluateSettings()
     dataset = open_dataset(data)
-    found = []
-    with open_engine(bundle, variant) as engine:
-        for sample in dataset.samples:
-            image, place = letterbox(read_picture(sample.path), bundle.spec.input)
-            boxes, scores = engine.infer(image[None])
-            found.append(
-                postprocess(
-                    boxes[0],
-                    scores[0],
-                    place,
-                    score_min=settings.score_min,
-                    nms_iou=settings.nms_iou,
-                    max_boxes=settings.max_boxes,
-                )
-            )
+    pictures = [sample.path for sample in dataset.samples]
+    found = [one.detections for one in answer(bundle, variant, pictures, settings, lambda: None)]
     names = bundle.spec.class_names
     return score_detections(dataset, found, names, resamples=settings.resamples).to_json()
 
