@@ -14,7 +14,7 @@ from edgecv.errors import DataError, EngineError
 from edgecv.progress import Advance, bar
 from edgecv.report.photos import SCORE_MIN, Comparison, Detect, compare
 from edgecv.report.schema import Report
-from edgecv.report.tables import compared
+from edgecv.report.tiles import compared
 from edgecv.runtime.postprocess import postprocess
 from edgecv.runtime.preprocess import letterbox
 from edgecv.types import Detections, Frame, Image

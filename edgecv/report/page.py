@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import edgecv
-from edgecv.report import charts, figures, overlay, rows, tables
+from edgecv.report import charts, figures, overlay, rows, tables, tiles
 from edgecv.report.photos import Comparison
 from edgecv.report.plot import Axis, padded
 from edgecv.report.schema import Report, VariantReport
@@ -57,7 +57,7 @@ def render(
 
 
 def _common(report: Report) -> dict[str, Any]:
-    int8, base = tables.compared(report)
+    int8, base = tiles.compared(report)
     return {
         "report": report,
         "version": edgecv.__version__,
@@ -67,7 +67,7 @@ def _common(report: Report) -> dict[str, Any]:
         "budget": report.quantization.budget if report.quantization else None,
         "int8": int8,
         "base": base,
-        "tiles": tables.tiles(int8, base, report),
+        "tiles": tiles.tiles(int8, base, report),
         "pairs": tables.pairs(report.variants),
         "classes": tables.classes(int8, report.variant(report.reference)),
         "reference": report.variant(report.reference),

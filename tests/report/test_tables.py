@@ -6,27 +6,7 @@ from edgecv.report import tables
 from edgecv.report.schema import Layer, Report
 
 
-def test_int8_is_compared_with_the_fastest_float_variant(report: Report) -> None:
-    int8, base = tables.compared(report)
-    assert int8 is not None
-    assert base is not None
-    assert (int8.name, base.name) == ("openvino-int8", "onnxruntime-fp32")
-
-
-def test_untimed_int8_is_compared_with_its_own_engine(report: Report) -> None:
-    untimed = report.model_copy(
-        update={"variants": tuple(v for v in report.variants if v.engine == "tensorrt")}
-    )
-    int8, base = tables.compared(untimed)
-    assert int8 is not None
-    assert base is not None
-    assert (int8.name, base.name) == ("tensorrt-int8", "tensorrt-fp32")
-
-
-def test_no_variants_give_nothing_to_compare(report: Report) -> None:
-    empty = report.model_copy(update={"variants": ()})
-    assert tables.compared(empty) == (None, None)
-    assert tables.tiles(None, None, empty) == []
+def test_no_variants_give_no_rows() -> None:
     assert tables.pairs(()) == []
     assert tables.classes(None, None) == []
     assert tables.acceptance(()) == []
