@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from sys import stderr
 from typing import Any
 
 from edgecv.bundle import Bundle, StageRecord
@@ -57,7 +57,7 @@ def plan(recipe: Recipe, context: Context, out: Path, *, fresh: bool = False) ->
     steps = make_plan(recipe, inputs)
     there = [number for number, step in enumerate(steps, 1) if has_result(out, step)]
     reused = max(there, default=0) if not fresh else 0
-    check_packages(steps[reused:])
+    check_packages(steps, reused)
     return Planned(steps, reused, inputs)
 
 
@@ -143,7 +143,7 @@ def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs
         stage = getattr(import_module(module), function)
         try:
             # results alone go to stdout; what a library prints is none
-            with redirect_stdout(stderr):
+            with redirect_stdout(sys.stderr):
                 metrics = stage(bundle, step.settings, inputs.context)
             if step.name == "load" and inputs.dataset is not None:
                 class_map(inputs.dataset, bundle.spec.class_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -21,6 +21,11 @@ from edgecv.stages import STAGES, Stage
 
 # modules beside the folders that compute something; the others only check, say and arrange
 COMMON = ("bundle.py", "boxes.py", "types.py", "machine.py", "child.py")
+
+# extras whose packages a stage cannot do without; tensorrt has other ways, and says which
+NEEDED = ("compress", "openvino", "onnxruntime")
+# but these only where they are a target
+OPTIONAL = {"openvino", "tensorrt-rtx"}
 
 
 @dataclass(frozen=True)
@@ -71,32 +76,26 @@ def make_plan(recipe: Recipe, inputs: Inputs) -> list[Step]:
     return steps
 
 
-def check_packages(steps: Sequence[Step]) -> None:
+def check_packages(steps: Sequence[Step], first: int = 0) -> None:
     """Refuse, before anything runs, steps that need a package which is not there.
+
+    Args:
+        steps: of a whole run.
+        first: position of the first that will run.
 
     Raises:
         MissingExtraError: naming the first.
     """
     from edgecv.doctor import EXTRAS
 
-    for step in steps:
-        for extra, distribution in _needed(step):
-            if find_spec(EXTRAS[extra][distribution]) is None:
-                raise MissingExtraError(EXTRAS[extra][distribution], extra, f"stage {step.name}")
-
-
-def _needed(step: Step) -> Iterator[tuple[str, str]]:
-    """Extras and distributions without which a step fails."""
-    from edgecv.doctor import EXTRAS
-
-    targets = getattr(step.settings, "targets", None)
-    for distribution in step.stage.packages:
-        for extra in ("compress", "openvino", "onnxruntime"):
-            # TensorRT has other ways where its packages are missing, and says so
-            optional = distribution == "tensorrt-rtx"
-            untouched = targets is not None and distribution not in targets
-            if distribution in EXTRAS[extra] and not optional and not untouched:
-                yield extra, distribution
+    known = {name: (extra, EXTRAS[extra][name]) for extra in NEEDED for name in EXTRAS[extra]}
+    targets = {target for step in steps for target in getattr(step.settings, "targets", ())}
+    for step in steps[first:]:
+        for distribution in step.stage.packages:
+            extra, module = known.get(distribution, ("", ""))
+            if distribution in OPTIONAL - targets or not module or find_spec(module) is not None:
+                continue
+            raise MissingExtraError(module, extra, f"stage {step.name}")
 
 
 def _check_sections(sections: dict[str, Any]) -> None:

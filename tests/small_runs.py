@@ -24,6 +24,7 @@ export: {}
 build: {targets: [onnxruntime]}
 evaluate: {resamples: 10}
 bench: {queries: 2, rounds: 1}
+report: {photos: 2}
 """
 
 
