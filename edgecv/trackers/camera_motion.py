@@ -23,8 +23,9 @@ INLIER_DISTANCE = 1.0  # thumbnail pixels
 MIN_INLIERS = 12  # three times the four unknowns' two corners, twice over: a map worth believing
 # mean difference of grey levels between two frames below which nothing but sensor noise changed
 STILL_DIFFERENCE = 0.5
-# a map that moves every corner of the picture by less than this many thumbnail pixels is noise
-STILL_SHIFT = 0.1
+# A map that moves no corner of the picture by more than this part of its longer side is noise: a
+# tenth of a thumbnail's pixel, the precision of the corners
+STILL_SHIFT = 0.1 / THUMBNAIL_SIDE
 
 Grey = NDArray[np.uint8]
 
@@ -44,10 +45,11 @@ class RecordedMotion:
 
     Args:
         affines: a (2, 3) map for each frame; after the last the camera stands still.
+        size_wh: of the picture in pixels.
     """
 
-    def __init__(self, affines: Sequence[Floats] | Floats) -> None:
-        self._affines = affines
+    def __init__(self, affines: Sequence[Floats] | Floats, size_wh: tuple[int, int]) -> None:
+        self._affines, self._size_wh = affines, size_wh
         self.reset()
 
     def reset(self) -> None:
@@ -56,9 +58,11 @@ class RecordedMotion:
 
     def estimate(self, frame: Frame | None, detections: Detections) -> Floats | None:
         """The map of the next frame."""
-        affine = self._affines[self._next] if self._next < len(self._affines) else None
+        if self._next >= len(self._affines):
+            return None
+        affine = self._affines[self._next]
         self._next += 1
-        return affine
+        return affine if _moves(affine, self._size_wh) else None
 
 
 class SparseFlow:
@@ -93,10 +97,11 @@ class SparseFlow:
                 return None
             affine = _follow(before, grey, self._corners)
         self._corners = _find_corners(grey, detections.boxes_xyxy * scale)
-        if affine is None or not _moves(affine, grey.shape):
+        if affine is None:
             return None
         affine[:, 2] /= scale
-        return affine
+        height, width = frame.image.shape[:2]
+        return affine if _moves(affine, (width, height)) else None
 
 
 def _thumbnail(frame: Frame) -> tuple[Grey, float]:
@@ -140,8 +145,8 @@ def _follow(before: Grey, now: Grey, corners: NDArray[np.float32]) -> Floats | N
     return np.asarray(affine, np.float64)
 
 
-def _moves(affine: Floats, shape: tuple[int, ...]) -> bool:
-    height, width = shape
+def _moves(affine: Floats, size_wh: tuple[int, int]) -> bool:
+    width, height = size_wh
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float)
     shift = corners @ affine.T - corners[:, :2]
-    return bool(np.abs(shift).max() >= STILL_SHIFT)
+    return bool(np.abs(shift).max() >= STILL_SHIFT * max(size_wh))

@@ -38,13 +38,17 @@ class TwoStageSettings:
     """Thresholds of the association.
 
     Attributes:
-        high: boxes with a score above it are matched first.
-        low: boxes below it are noise.
+        high: boxes with a score above it are matched first; those below it second. A score of
+            exactly `high` is in neither, as in ByteTrack's code: with the two-digit scores of
+            published detections its published figures depend on it.
+        low: boxes with a score up to it are noise.
         new: score from which an unmatched box starts a track.
         iou_first: smallest overlap times score of a pair of the first stage.
         iou_second: smallest overlap of a pair of the second stage.
         iou_new: smallest overlap times score with a track that has been seen once.
-        iou_duplicate: of two tracks that overlap by more, the younger one goes.
+        iou_duplicate: where a live and a lost track overlap by more, the younger one goes;
+            1 for never.
+        predict_new: whether a track that has been seen once is predicted like every other.
         max_age: frames that a lost track is remembered.
     """
 
@@ -55,6 +59,7 @@ class TwoStageSettings:
     iou_second: float = 0.5
     iou_new: float = 0.3
     iou_duplicate: float = 0.85
+    predict_new: bool = False
     max_age: int = 30
 
 
@@ -104,8 +109,7 @@ class TwoStageTracker:
 
     def _predict(self, detections: Detections, frame: Frame | None) -> None:
         tracks, model = self._tracks, self._model
-        # a track of one box has no velocity yet, and stays where it was seen
-        moving = np.flatnonzero(tracks["state"] != NEW)
+        moving = np.flatnonzero(self._settings.predict_new | (tracks["state"] != NEW))
         means = tracks["mean"][moving]
         lost = tracks["state"][moving] == LOST
         for value in model.frozen_when_lost:
@@ -178,7 +182,7 @@ class TwoStageTracker:
         tracks = self._tracks
         tracks = tracks[self._frame - tracks["last"] <= self._settings.max_age]
         lost = np.flatnonzero(tracks["state"] == LOST)
-        if len(lost):
+        if len(lost) and self._settings.iou_duplicate < 1:
             live = np.flatnonzero(tracks["state"] != LOST)
             boxes = self._model.boxes(tracks["mean"][:, kalman.POSITION])
             classes = tracks["class_id"]
