@@ -35,8 +35,7 @@ class Stage(NamedTuple):
     Attributes:
         run: "module:function".
         sources: folders and files of edgecv with the code that it calls.
-        packages: distributions whose version matters; it cannot run without those of the extras
-            compress, openvino and onnxruntime.
+        packages: distributions whose version matters.
         reads: inputs that no stage before it has read.
         after: stages without which it has nothing to work on.
         machine: whether the result is for the machine that it ran on.
