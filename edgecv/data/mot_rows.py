@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecv.data.number_table import read_table, refuse
 from edgecv.errors import DataError
 from edgecv.types import Ints
 
@@ -90,13 +91,13 @@ def read_rows(path: Path, *, sorted_by_frame: bool) -> MotRows:
     """
     table, lines = read_table(path, ",", COLUMNS)
     frames = table[:, 0]
-    _refuse(path, lines, table, (frames < 1) | (frames % 1 != 0), "frame", "a whole number from 1")
-    _refuse(path, lines, table, table[:, 1] % 1 != 0, "id", "a whole number")
+    refuse(path, lines, ~_is_whole(frames) | (frames < 1), "frame", "a whole number from 1")
+    refuse(path, lines, ~_is_whole(table[:, 1]), "id", "a whole number")
     flat = (table[:, 4:6] <= 0).any(axis=1)
-    _refuse(path, lines, table, flat, "box", "a width and height above 0")
+    refuse(path, lines, flat, "box", "a width and height above 0")
     back = np.concatenate([[False], np.diff(frames) < 0])
     if sorted_by_frame:
-        _refuse(path, lines, table, back, "frame", "frames in rising order; sort the file")
+        refuse(path, lines, back, "frame", "frames in rising order; sort the file")
     order = np.argsort(frames, kind="stable")
     table = table[order]
     no_class = np.full(len(table), NO_CLASS)
@@ -108,6 +109,11 @@ def read_rows(path: Path, *, sorted_by_frame: bool) -> MotRows:
         scores=table[:, 6].copy(),
         class_ids=table[:, 7].astype(np.int64) if table.shape[1] in WITH_CLASS else no_class,
     )
+
+
+def _is_whole(values: Floats) -> NDArray[np.bool_]:
+    # beyond 2**53 a float skips whole numbers
+    return np.asarray((values % 1 == 0) & (np.abs(values) < 2**53))
 
 
 def write_rows(path: Path, rows: MotRows) -> None:
@@ -132,66 +138,5 @@ def read_affines(path: Path, length: int) -> Floats:
         raise DataError(
             f"{path}: {len(table)} lines, expected one for each of {length} frames (seqinfo.ini)"
         )
-    _refuse(path, lines, table, table[:, 0] != np.arange(length), "index", "0, 1, 2, ... in order")
+    refuse(path, lines, table[:, 0] != np.arange(length), "index", "0, 1, 2, ... in order")
     return table[:, 1:].reshape(length, 2, 3)
-
-
-def read_table(
-    path: Path, delimiter: str | None, columns: tuple[int, ...]
-) -> tuple[Floats, list[tuple[int, str]]]:
-    """Finite numbers (N, C), with the number and text of each line."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}). Expected MOT text") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not lines:
-        raise DataError(f"{path}: the file is empty, expected one box a line")
-    wanted = " or ".join(map(str, columns))
-    try:
-        table = np.loadtxt([line for _, line in lines], delimiter=delimiter, ndmin=2)
-    except ValueError as error:
-        raise DataError(_first_bad(path, lines, delimiter, wanted)) from error
-    if table.shape[1] not in columns:
-        raise DataError(f"{path}: {table.shape[1]} columns, expected {wanted}")
-    broken = ~np.isfinite(table).all(axis=1)
-    _refuse(path, lines, table, broken, "value", "finite numbers")
-    return table, lines
-
-
-def _first_bad(
-    path: Path, lines: list[tuple[int, str]], delimiter: str | None, wanted: str
-) -> str:
-    width = len(lines[0][1].split(delimiter))
-    for number, line in lines:
-        cells = line.split(delimiter)
-        if len(cells) != width or not all(map(_is_number, cells)):
-            break
-    return (
-        f"{path}, line {number}: found '{line.strip()[:60]}', expected {wanted} numbers, as many "
-        "on every line. Correct or remove the line"
-    )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse(
-    path: Path,
-    lines: list[tuple[int, str]],
-    table: Floats,
-    wrong: NDArray[np.bool_],
-    what: str,
-    expected: str,
-) -> None:
-    """Raise DataError for the first wrong row, if any."""
-    if wrong.any():
-        number, line = lines[int(wrong.argmax())]
-        raise DataError(
-            f"{path}, line {number}: wrong {what} in '{line.strip()[:60]}', expected {expected}"
-        )

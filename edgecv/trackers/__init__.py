@@ -8,7 +8,7 @@ from edgecv.errors import UsageError
 from edgecv.trackers._tracker import Tracker
 from edgecv.trackers.camera_motion import CameraMotion
 
-__all__ = ["DEFAULT", "TRACKERS", "Tracker", "make_tracker"]
+__all__ = ["DEFAULT", "FOLLOWS_CAMERA", "TRACKERS", "Tracker", "make_tracker"]
 
 # name on the command line -> what makes a tracker of one camera
 TRACKERS = {
@@ -18,6 +18,8 @@ TRACKERS = {
     "botsort": "edgecv.trackers.botsort:create",
 }
 DEFAULT = "botsort"
+# those that look at the pictures they are given
+FOLLOWS_CAMERA = frozenset({"botsort"})
 
 
 def make_tracker(

@@ -8,8 +8,9 @@ a camera that stands still is left alone, because estimates of no motion are onl
 from __future__ import annotations
 
 from edgecv.trackers._tracker import Tracker, remembered_frames
-from edgecv.trackers.camera_motion import CameraMotion, SparseFlow
+from edgecv.trackers.camera_motion import CameraMotion
 from edgecv.trackers.motion import XYWH
+from edgecv.trackers.sparse_flow import SparseFlow
 from edgecv.trackers.two_stage import TwoStageSettings, TwoStageTracker
 
 

@@ -1,33 +1,18 @@
-"""How the camera moved between two frames, from what stands still in them."""
+"""How the camera moved between two frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecv.trackers.motion import Floats
 from edgecv.types import Detections, Frame
 
-# Size of the thumbnail's longer side. Corners are found to a tenth of its pixels, which is half
-# a pixel of a 1080p frame: less than a box's own noise, at a thirtieth of the work.
-THUMBNAIL_SIDE = 320
-MAX_CORNERS = 200  # well above the six that an affine map needs, spread over the picture
-CORNER_QUALITY = 0.01  # of the best corner's response: OpenCV's and Shi and Tomasi's usual value
-CORNER_DISTANCE = 6  # thumbnail pixels; spreads the corners instead of one rich texture
-FLOW_WINDOW, FLOW_LEVELS = (15, 15), 3  # follows up to 15 * 2**3 / 2 = 60 thumbnail pixels
-INLIER_DISTANCE = 1.0  # thumbnail pixels
-MIN_INLIERS = 12  # three times the four unknowns' two corners, twice over: a map worth believing
-# mean difference of grey levels between two frames below which nothing but sensor noise changed
-STILL_DIFFERENCE = 0.5
 # A map that moves no corner of the picture by more than this part of its longer side is noise: a
-# tenth of a thumbnail's pixel, the precision of the corners
-STILL_SHIFT = 0.1 / THUMBNAIL_SIDE
-
-Grey = NDArray[np.uint8]
+# tenth of a pixel of the 320-pixel thumbnail on which corners are followed
+STILL_SHIFT = 0.1 / 320
 
 
 class CameraMotion(Protocol):
@@ -62,90 +47,11 @@ class RecordedMotion:
             return None
         affine = self._affines[self._next]
         self._next += 1
-        return affine if _moves(affine, self._size_wh) else None
+        return affine if moves(affine, self._size_wh) else None
 
 
-class SparseFlow:
-    """Camera motion from corners that are followed on a thumbnail.
-
-    Corners inside the detections are left out, since objects move by themselves; RANSAC leaves
-    out the others that do. A frame without a picture, or with too few corners, counts as still.
-
-    Source: Aharon et al. 2022 (BoT-SORT), section 3.2; Lucas-Kanade after Bouguet 2001.
-    """
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the last picture."""
-        self._grey: Grey | None = None
-        self._corners = np.zeros((0, 1, 2), np.float32)
-
-    def estimate(self, frame: Frame | None, detections: Detections) -> Floats | None:
-        """The map since the last frame that had a picture of this size."""
-        if frame is None:
-            self.reset()
-            return None
-        grey, scale = _thumbnail(frame)
-        before = self._grey
-        self._grey = grey
-        affine = None
-        if before is not None and before.shape == grey.shape:
-            if _mean_difference(before, grey) < STILL_DIFFERENCE:
-                self._grey = before  # corners stay those of the picture that they were found in
-                return None
-            affine = _follow(before, grey, self._corners)
-        self._corners = _find_corners(grey, detections.boxes_xyxy * scale)
-        if affine is None:
-            return None
-        affine[:, 2] /= scale
-        height, width = frame.image.shape[:2]
-        return affine if _moves(affine, (width, height)) else None
-
-
-def _thumbnail(frame: Frame) -> tuple[Grey, float]:
-    height, width = frame.image.shape[:2]
-    scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # shrink before the colours go: a third of the work of the other order
-    small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), scale
-
-
-def _mean_difference(first: Grey, second: Grey) -> float:
-    return float(cv2.norm(first, second, cv2.NORM_L1)) / first.size
-
-
-def _find_corners(grey: Grey, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    background = np.full(grey.shape, 255, np.uint8)
-    for left, top, right, bottom in np.clip(boxes, 0, max(grey.shape)).astype(int):
-        background[top : bottom + 1, left : right + 1] = 0
-    found: Any = cv2.goodFeaturesToTrack(
-        grey, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE, mask=background
-    )
-    return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
-
-
-def _follow(before: Grey, now: Grey, corners: NDArray[np.float32]) -> Floats | None:
-    if len(corners) < MIN_INLIERS:
-        return None
-    guess = np.empty_like(corners)
-    moved, seen, _ = cv2.calcOpticalFlowPyrLK(
-        before, now, corners, guess, winSize=FLOW_WINDOW, maxLevel=FLOW_LEVELS
-    )
-    kept = seen[:, 0] == 1
-    if kept.sum() < MIN_INLIERS:
-        return None
-    affine, inliers = cv2.estimateAffinePartial2D(
-        corners[kept], moved[kept], ransacReprojThreshold=INLIER_DISTANCE
-    )
-    if affine is None or inliers.sum() < MIN_INLIERS:
-        return None
-    return np.asarray(affine, np.float64)
-
-
-def _moves(affine: Floats, size_wh: tuple[int, int]) -> bool:
+def moves(affine: Floats, size_wh: tuple[int, int]) -> bool:
+    """Whether a (2, 3) map moves a corner of the picture by more than the estimate's own noise."""
     width, height = size_wh
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], float)
     shift = corners @ affine.T - corners[:, :2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecv.trackers.motion import Floats
 
@@ -39,6 +40,7 @@ def earlier_box(history: Floats, latest: Floats) -> Floats:
         history: (N, K, 4) boxes of the last K frames, oldest first, NaN where unseen.
         latest: (N, 4) the last box seen.
     """
-    seen = ~np.isnan(history[:, :, 0])
+    seen: NDArray[np.bool_] = ~np.isnan(history[:, :, 0])
     oldest = history[np.arange(len(history)), seen.argmax(axis=1)]
-    return np.where(seen.any(axis=1)[:, None], oldest, latest)
+    known = np.any(seen, axis=1, keepdims=True)
+    return np.where(known, oldest, latest)

@@ -74,7 +74,7 @@ def _xyah() -> MotionModel:
     def variances(values: Floats, std: float, aspect_std: float) -> Floats:
         spread = np.repeat(values[:, 3:4] * std, 4, axis=1)
         spread[:, 2] = aspect_std  # the aspect has no unit, so it does not grow with the box
-        return spread * spread
+        return np.asarray(spread * spread)
 
     return MotionModel(
         measure=measure,
@@ -100,7 +100,7 @@ def _xywh() -> MotionModel:
     def variances(values: Floats, std: float) -> Floats:
         size = values[:, 2:] * std
         spread = np.concatenate([size, size], axis=1)
-        return spread * spread
+        return np.asarray(spread * spread)
 
     return MotionModel(
         measure=measure,

@@ -33,9 +33,7 @@ class Pairs:
 NO_PAIRS = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
-def overlapping(
-    first: Floats, second: Floats, first_classes: Ints, second_classes: Ints
-) -> Pairs:
+def overlapping(first: Floats, second: Floats, first_classes: Ints, second_classes: Ints) -> Pairs:
     """The pairs of one class that overlap, with their intersection over union.
 
     Args:

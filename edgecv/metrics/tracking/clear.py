@@ -60,8 +60,6 @@ def clear(sequence: ScoredSequence) -> Clear:
 
 def _match(frame: ScoredFrame, before: Ints) -> tuple[Ints, Ints]:
     goes_on = frame.track_ids[None, :] == before[frame.truth_ids][:, None]
-    value = np.where(
-        frame.similarity < MATCH_IOU - EPS, 0, CONTINUITY * goes_on + frame.similarity
-    )
+    value = np.where(frame.similarity < MATCH_IOU - EPS, 0, CONTINUITY * goes_on + frame.similarity)
     rows, cols = matches(value)
     return frame.truth_ids[rows], frame.track_ids[cols]
