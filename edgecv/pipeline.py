@@ -17,7 +17,7 @@ from edgecv.errors import BudgetMissedError, EdgecvError
 from edgecv.inputs import Inputs, check_calibration, open_inputs
 from edgecv.metrics.latency import fingerprint, versions
 from edgecv.plan import Step, check_packages, make_plan
-from edgecv.progress import say
+from edgecv.progress import bar, say
 from edgecv.recipe import Recipe
 from edgecv.stages import Context
 from edgecv.workspace import (
@@ -81,7 +81,7 @@ def compress(
     """
     planned = plan(recipe, context, out, fresh=fresh)
     check_room(out, planned.inputs.context.weights)
-    _check_pictures(planned)
+    _check_pictures(planned, context.calibration)
     with locked(out):
         done, bundle = _former(out, planned.steps) if not fresh else (0, None)
         for step in planned.steps[:done]:
@@ -120,10 +120,14 @@ def check_budget(bundle: Bundle) -> None:
         )
 
 
-def _check_pictures(planned: Planned) -> None:
+def _check_pictures(planned: Planned, given: Path | None) -> None:
     folder = planned.inputs.context.calibration
-    if folder and any(step.name == "quantize" for step in planned.steps[planned.reused :]):
-        check_calibration(folder)
+    names = [step.name for step in planned.steps[planned.reused :]]
+    if folder is None or "quantize" not in names:
+        return
+    check_calibration(folder)
+    if given is None:
+        say(f"calibrating on the pictures of --data {folder}, since there is no --calibration")
 
 
 def _former(out: Path, steps: Sequence[Step]) -> tuple[int, Bundle | None]:
@@ -143,7 +147,7 @@ def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs
         stage = getattr(import_module(module), function)
         try:
             # results alone go to stdout; what a library prints is none
-            with redirect_stdout(sys.stderr):
+            with bar(step.name, None), redirect_stdout(sys.stderr):
                 metrics = stage(bundle, step.settings, inputs.context)
             if step.name == "load" and inputs.dataset is not None:
                 class_map(inputs.dataset, bundle.spec.class_names)

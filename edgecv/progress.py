@@ -1,15 +1,20 @@
-"""Progress on stderr: a bar for a person at a terminal, nothing for a pipe."""
+"""Progress on stderr: bars for a person at a terminal, nothing of them for a pipe."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 Advance = Callable[[], None]
+
+# bars that open while one is shown join it: two displays cannot share a terminal
+_shown: ContextVar[Progress | None] = ContextVar("_shown", default=None)
 
 
 def say(message: str) -> None:
@@ -18,15 +23,52 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Advance]:
-    """A bar of `total` steps; call what it yields after each."""
+def bar(title: str, total: int | None) -> Iterator[Advance]:
+    """A bar of `total` steps; call what it yields after each. None: it only shows life."""
+    with _display() as progress:
+        task = progress.add_task(title, total=total)
+        try:
+            yield lambda: progress.advance(task)
+        finally:
+            progress.remove_task(task)
+
+
+@contextmanager
+def byte_bar(title: str, total: int | None, start: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar of bytes, `start` of which are there; call what it yields with each piece's length."""
+    with _display() as progress:
+        task = progress.add_task(title, total=total, completed=start, unit=1e6)
+        try:
+            yield lambda count: progress.advance(task, count)
+        finally:
+            progress.remove_task(task)
+
+
+@contextmanager
+def _display() -> Iterator[Progress]:
+    shown = _shown.get()
+    if shown is not None:
+        yield shown
+        return
     console = Console(file=sys.stderr)
-    columns = (
-        TextColumn("  {task.description:<28}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-    )
+    columns = (TextColumn("  {task.description:<28}"), BarColumn(bar_width=24), _Figures())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as p:
-        task = p.add_task(title, total=total)
-        yield lambda: p.advance(task)
+        token = _shown.set(p)
+        try:
+            yield p
+        finally:
+            _shown.reset(token)
+
+
+class _Figures(ProgressColumn):
+    """Steps done and seconds to come, or seconds gone by where the steps are not known."""
+
+    def render(self, task: Task) -> Text:
+        unit = task.fields.get("unit")
+        done = f"{task.completed / unit:.1f}" if unit else f"{task.completed:.0f}"
+        name = " MB" if unit else ""
+        if task.total is None:
+            return Text(f"{done}{name}" if unit else f"{task.elapsed or 0:.0f} s", "dim")
+        total = f"{task.total / unit:.1f}" if unit else f"{task.total:.0f}"
+        left = "" if task.time_remaining is None else f", {task.time_remaining:.0f} s left"
+        return Text(f"{done}/{total}{name}{left}", "dim")

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 
 from edgecv.bundle import Bundle, Record
@@ -82,7 +81,7 @@ def print_plan(planned: Planned, recipe: Path, out: Path, as_json: bool) -> None
     for stage in content["stages"]:
         console.print(f"{stage['stage']:<12}{'reused' if stage['reused'] else 'to run'}")
         for key, value in stage["settings"].items():
-            console.print(Padding(f"{key} = {value}", (0, 0, 0, 14)))
+            console.print(f"{'':<14}{key} = {value}", soft_wrap=True)
     console.print()
     console.print("Settings at their default are not listed. Nothing was run.")
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from edgecv.progress import byte_bar
 
 PIECE = 1 << 16
 
@@ -100,7 +96,10 @@ def _start(response: HTTPResponse, partial: Path) -> int:
 def _append(response: HTTPResponse, partial: Path, start: int) -> None:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
-    with partial.open("ab" if start else "wb") as stream, _bar(partial.stem, total, start) as step:
+    with (
+        partial.open("ab" if start else "wb") as stream,
+        byte_bar(f"fetch {partial.stem}", total, start) as step,
+    ):
         done = start
         # read1 hands over what came: a line that breaks loses nothing
         while piece := response.read1(PIECE):
@@ -109,17 +108,3 @@ def _append(response: HTTPResponse, partial: Path, start: int) -> None:
             done += len(piece)
     if total is not None and done < total:
         raise IncompleteRead(b"", total - done)
-
-
-@contextmanager
-def _bar(title: str, total: int | None, start: int) -> Iterator[Callable[[int], None]]:
-    console = Console(file=sys.stderr)
-    columns = (
-        TextColumn("  {task.description:<28}"),
-        BarColumn(bar_width=24),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as p:
-        task = p.add_task(f"fetch {title}", total=total, completed=start)
-        yield lambda count: p.advance(task, count)
