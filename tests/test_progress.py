@@ -50,8 +50,8 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
         time.sleep(REFRESH_S)
     assert "counting sheep" in plain(terminal)
     assert "3/3" in plain(terminal)
-    # in the end the line is erased
-    assert terminal.getvalue().endswith("\x1b[2K")
+    # in the end the line is erased and the cursor is back
+    assert terminal.getvalue().rpartition("\x1b[2K")[2] == "\x1b[?25h\r"
 
 
 def test_bytes_are_shown_as_megabytes_from_where_they_start() -> None:
