@@ -21,6 +21,7 @@ VERBS = {
     "build": ("edgecv.cli.build:command", "Build an engine on this machine."),
     "eval": ("edgecv.cli.eval:command", "Score an engine on pictures with ground truth."),
     "bench": ("edgecv.cli.bench:command", "Time a bundle's engines on this machine."),
+    "track": ("edgecv.cli.track:command", "Track the boxes of a MOT folder, and score it."),
     "doctor": ("edgecv.cli.doctor:command", "Say what this machine can run and build."),
 }
 
