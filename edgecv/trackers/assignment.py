@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from edgecv.trackers.motion import Floats
@@ -41,7 +42,7 @@ def assign(pairs: Pairs, rows: int, cols: int) -> tuple[Ints, Ints]:
     return np.concatenate(found_rows), np.concatenate(found_cols)
 
 
-def _settled(pairs: Pairs, rows: int, cols: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _settled(pairs: Pairs, rows: int, cols: int) -> NDArray[np.bool_]:
     """Pairs that every best assignment contains.
 
     A pair that gains more than the best other pair of its row and the best other pair of its
@@ -56,17 +57,18 @@ def _best_other(group: Ints, values: Floats, groups: int) -> Floats:
     """(P,) for each pair the largest value among the other pairs of its group, 0 if none."""
     best = np.zeros(groups)
     np.maximum.at(best, group, values)
-    is_best = values == best[group]
+    best_here = best.take(group)
+    is_best = values == best_here
     second = np.zeros(groups)
-    np.maximum.at(second, group[~is_best], values[~is_best])
+    others = (~is_best).nonzero()[0]
+    if len(others):
+        np.maximum.at(second, group.take(others), values.take(others))
     tied = np.bincount(group[is_best], minlength=groups) > 1
     second[tied] = best[tied]
-    return np.where(is_best, second[group], best[group])
+    return np.where(is_best, second.take(group), best_here)
 
 
-def _untouched(
-    pairs: Pairs, sure: np.ndarray[tuple[int], np.dtype[np.bool_]], rows: int, cols: int
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _untouched(pairs: Pairs, sure: NDArray[np.bool_], rows: int, cols: int) -> NDArray[np.bool_]:
     row_taken, col_taken = np.zeros(rows, bool), np.zeros(cols, bool)
     row_taken[pairs.rows[sure]] = True
     col_taken[pairs.cols[sure]] = True
@@ -74,10 +76,17 @@ def _untouched(
 
 
 def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
-    rows, at_row = np.unique(pairs.rows, return_inverse=True)
-    cols, at_col = np.unique(pairs.cols, return_inverse=True)
+    rows, at_row = _compact(pairs.rows)
+    cols, at_col = _compact(pairs.cols)
     gains = np.zeros((len(rows), len(cols)))
     gains[at_row, at_col] = pairs.values
     chosen_rows, chosen_cols = linear_sum_assignment(gains, maximize=True)
     real = gains[chosen_rows, chosen_cols] > 0
     return rows[chosen_rows[real]], cols[chosen_cols[real]]
+
+
+def _compact(indices: Ints) -> tuple[Ints, Ints]:
+    """The different indices, rising, and the position of each index among them."""
+    used = np.zeros(indices.max() + 1, bool)
+    used[indices] = True
+    return used.nonzero()[0], (used.cumsum() - 1).take(indices)

@@ -19,21 +19,21 @@ VAR_POSITION, COVARIANCE, VAR_VELOCITY = 0, 1, 2
 def initiate(model: MotionModel, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
     """Means (N, 2, 4) and covariances (N, 3, 4) of tracks that start at (N, 4) boxes."""
     values = model.measure(boxes_xyxy)
-    position, velocity = model.initial(values)
-    means = np.stack([values, np.zeros_like(values)], axis=1)
-    return means, np.stack([position, np.zeros_like(values), velocity], axis=1)
+    means, covariances = np.zeros((len(values), 2, 4)), np.zeros((len(values), 3, 4))
+    means[:, POSITION] = values
+    covariances[:, VAR_POSITION::2] = model.unit(values)[:, None] * model.initial
+    return means, covariances
 
 
 def predict(model: MotionModel, means: Floats, covariances: Floats) -> tuple[Floats, Floats]:
     """Means (N, 2, 4) and covariances (N, 3, 4) one frame later."""
-    q_position, q_velocity = model.process(means[:, POSITION])
-    var_position, covariance, var_velocity = covariances.transpose(1, 0, 2)
-    later = np.empty_like(covariances)
-    later[:, VAR_POSITION] = var_position + 2 * covariance + var_velocity + q_position
-    later[:, COVARIANCE] = covariance + var_velocity
-    later[:, VAR_VELOCITY] = var_velocity + q_velocity
-    moved = means.copy()
+    moved, later = means.copy(), covariances.copy()
     moved[:, POSITION] += means[:, VELOCITY]
+    # [p + 2c + v, c + v, v]: add each entry's right neighbour, then the covariance once more
+    later[:, VAR_POSITION] += covariances[:, COVARIANCE]
+    later[:, COVARIANCE] += covariances[:, VAR_VELOCITY]
+    later[:, VAR_POSITION] += later[:, COVARIANCE]
+    later[:, VAR_POSITION::2] += model.unit(means[:, POSITION])[:, None] * model.process
     return moved, later
 
 
@@ -41,18 +41,14 @@ def update(
     model: MotionModel, means: Floats, covariances: Floats, boxes_xyxy: Floats
 ) -> tuple[Floats, Floats]:
     """Means (N, 2, 4) and covariances (N, 3, 4) after each track has seen its (4,) box."""
-    var_position, covariance, var_velocity = covariances.transpose(1, 0, 2)
-    spread = var_position + model.noise(means[:, POSITION])
-    innovation = model.measure(boxes_xyxy) - means[:, POSITION]
-    gain, gain_velocity = var_position / spread, covariance / spread
-    seen = np.empty_like(means)
-    seen[:, POSITION] = means[:, POSITION] + gain * innovation
-    seen[:, VELOCITY] = means[:, VELOCITY] + gain_velocity * innovation
-    surer = np.empty_like(covariances)
-    surer[:, VAR_POSITION] = (1 - gain) * var_position
-    surer[:, COVARIANCE] = (1 - gain) * covariance
-    surer[:, VAR_VELOCITY] = var_velocity - gain_velocity * covariance
-    return seen, surer
+    position = means[:, POSITION]
+    spread = covariances[:, VAR_POSITION] + model.unit(position) * model.noise
+    gains = covariances[:, : COVARIANCE + 1] / spread[:, None]
+    innovation = model.measure(boxes_xyxy) - position
+    surer = covariances.copy()
+    surer[:, : COVARIANCE + 1] *= 1 - gains[:, :1]
+    surer[:, VAR_VELOCITY] -= gains[:, 1] * covariances[:, COVARIANCE]
+    return means + gains * innovation[:, None], surer
 
 
 def follow_camera(

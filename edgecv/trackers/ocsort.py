@@ -8,6 +8,7 @@ and drops them afterwards; a recovered track's last virtual box is the found one
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecv.trackers import kalman
 from edgecv.trackers._tracker import Tracker, remembered_frames
@@ -149,9 +150,7 @@ class OcSortTracker:
         )
 
 
-def _reupdate(
-    seen: np.ndarray[tuple[int], np.dtype[np.void]], boxes: Floats, frame: int
-) -> tuple[Floats, Floats]:
+def _reupdate(seen: NDArray[np.void], boxes: Floats, frame: int) -> tuple[Floats, Floats]:
     """Filter again from the last box to this one, along a straight line between the two.
 
     Without a gap this is one prediction and one update. Source: section 4.1 of the paper.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecv.trackers.motion import Floats
 from edgecv.types import Ints
@@ -26,8 +27,9 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Pairs:
-        return Pairs(self.rows[keep], self.cols[keep], self.values[keep])
+    def take(self, keep: NDArray[np.bool_]) -> Pairs:
+        index = keep.nonzero()[0]
+        return Pairs(self.rows.take(index), self.cols.take(index), self.values.take(index))
 
 
 NO_PAIRS = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
@@ -48,15 +50,15 @@ def overlapping(first: Floats, second: Floats, first_classes: Ints, second_class
     if not len(first) or not len(second):
         return NO_PAIRS
     rows, cols = _near_in_x(first, second)
-    near = (first[rows, 1] < second[cols, 3]) & (second[cols, 1] < first[rows, 3])
-    near &= first_classes[rows] == second_classes[cols]
-    rows, cols = rows[near], cols[near]
-    one, two = first[rows], second[cols]
+    one, two = first.take(rows, axis=0), second.take(cols, axis=0)
     sides = np.minimum(one[:, 2:], two[:, 2:]) - np.maximum(one[:, :2], two[:, :2])
+    meet = sides.min(axis=1) > 0
+    meet &= first_classes.take(rows) == second_classes.take(cols)
+    kept = meet.nonzero()[0]
+    sides = sides.take(kept, axis=0)
     shared = sides[:, 0] * sides[:, 1]
-    union = _areas(first)[rows] + _areas(second)[cols] - shared
-    values = shared / union
-    return Pairs(rows, cols, values).take((sides > 0).all(axis=1))
+    union = _areas(one.take(kept, axis=0)) + _areas(two.take(kept, axis=0)) - shared
+    return Pairs(rows.take(kept), cols.take(kept), shared / union)
 
 
 def _areas(boxes: Floats) -> Floats:
@@ -66,11 +68,12 @@ def _areas(boxes: Floats) -> Floats:
 
 def _near_in_x(first: Floats, second: Floats) -> tuple[Ints, Ints]:
     """Pairs that can overlap in x: second sorted by its left edge, a range for each of first."""
-    order = np.argsort(second[:, 0])
-    lefts = second[order, 0]
-    widest = (second[:, 2] - second[:, 0]).max()
-    start = np.searchsorted(lefts, first[:, 0] - widest)
-    counts = np.maximum(np.searchsorted(lefts, first[:, 2]) - start, 0)
-    rows = np.repeat(np.arange(len(first)), counts)
-    offsets = np.cumsum(counts) - counts - start
-    return rows, order[np.arange(len(rows)) - offsets[rows]]
+    left = second[:, 0]
+    order = left.argsort()
+    lefts = left.take(order)
+    widest = (second[:, 2] - left).max()
+    start = lefts.searchsorted(first[:, 0] - widest)
+    counts = np.maximum(lefts.searchsorted(first[:, 2]) - start, 0)
+    rows = np.arange(len(first)).repeat(counts)
+    offsets = counts.cumsum() - counts - start
+    return rows, order.take(np.arange(len(rows)) - offsets.take(rows))

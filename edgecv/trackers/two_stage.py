@@ -7,15 +7,17 @@ leaves open (confirmation in the second frame, removal of duplicates).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecv.trackers import kalman
 from edgecv.trackers.assignment import assign
 from edgecv.trackers.camera_motion import CameraMotion
 from edgecv.trackers.motion import Floats, MotionModel
 from edgecv.trackers.overlap import Pairs, overlapping
-from edgecv.types import Array, Detections, Frame, Ints
+from edgecv.types import Detections, Frame, Ints
 
 NEW, TRACKED, LOST = 0, 1, 2
 
@@ -31,6 +33,7 @@ TRACK = np.dtype(
         ("state", np.int64),
     ]
 )
+Tracks = NDArray[np.void]
 
 
 @dataclass(frozen=True)
@@ -101,67 +104,57 @@ class TwoStageTracker:
         self._frame += 1
         self._predict(detections, frame)
         boxes = detections.boxes_xyxy.astype(np.float64)
-        scores = detections.scores
-        left = self._associate(detections, boxes, scores)
-        self._start(left[scores[left] >= self._settings.new], detections, boxes)
+        left = self._associate(detections, boxes)
+        enough = detections.scores.take(left) >= self._settings.new
+        self._start(left[enough], detections, boxes)
         self._forget()
         return self._seen_now()
 
     def _predict(self, detections: Detections, frame: Frame | None) -> None:
         tracks, model = self._tracks, self._model
-        moving = np.flatnonzero(self._settings.predict_new | (tracks["state"] != NEW))
-        means = tracks["mean"][moving]
-        lost = tracks["state"][moving] == LOST
+        state, means, covariances = tracks["state"], tracks["mean"], tracks["covariance"]
         for value in model.frozen_when_lost:
-            means[lost, kalman.VELOCITY, value] = 0
-        means, covariances = kalman.predict(model, means, tracks["covariance"][moving])
-        tracks["mean"][moving], tracks["covariance"][moving] = means, covariances
-        if self._camera is None:
-            return
-        affine = self._camera.estimate(frame, detections)
-        if affine is not None and len(tracks):
-            tracks["mean"], tracks["covariance"] = kalman.follow_camera(
-                model, tracks["mean"], tracks["covariance"], affine
-            )
+            means[state == LOST, kalman.VELOCITY, value] = 0
+        later = kalman.predict(model, means, covariances)
+        if not self._settings.predict_new:
+            new = state == NEW
+            later[0][new], later[1][new] = means[new], covariances[new]
+        if self._camera is not None:
+            affine = self._camera.estimate(frame, detections)
+            if affine is not None:
+                later = kalman.follow_camera(model, *later, affine)
+        tracks["mean"], tracks["covariance"] = later
 
-    def _associate(self, detections: Detections, boxes: Floats, scores: Array) -> Ints:
+    def _associate(self, detections: Detections, boxes: Floats) -> Ints:
         """Match in stages; the high boxes that stay alone."""
-        settings, state = self._settings, self._tracks["state"].copy()
+        settings, scores = self._settings, detections.scores
+        state = self._tracks["state"]
         predicted = self._model.boxes(self._tracks["mean"][:, kalman.POSITION])
-        high = np.flatnonzero(scores > settings.high)
-        low = np.flatnonzero((scores > settings.low) & (scores < settings.high))
-        known = np.flatnonzero(state != NEW)
+        match = partial(_match, predicted, self._tracks["class_id"], detections, boxes)
+        high = (scores > settings.high).nonzero()[0]
+        low = ((scores > settings.low) & (scores < settings.high)).nonzero()[0]
+        known, once = (state != NEW).nonzero()[0], (state == NEW).nonzero()[0]
 
-        def stage(tracks: Ints, found: Ints, iou_min: float, fuse: bool) -> tuple[Ints, Ints]:
-            pairs = overlapping(
-                predicted[tracks],
-                boxes[found],
-                self._tracks["class_id"][tracks],
-                detections.class_ids[found],
-            )
-            likeness = pairs.values * scores[found][pairs.cols] if fuse else pairs.values
-            gains = Pairs(pairs.rows, pairs.cols, likeness - iou_min)
-            rows, cols = assign(gains, len(tracks), len(found))
-            self._see(tracks[rows], found[cols], boxes, scores)
-            return np.delete(tracks, rows), np.delete(found, cols)
-
-        alone, left = stage(known, high, settings.iou_first, fuse=True)
-        alone = alone[state[alone] == TRACKED]
-        alone, _ = stage(alone, low, settings.iou_second, fuse=False)
-        self._tracks["state"][alone] = LOST
-        once = np.flatnonzero(state == NEW)
-        once, left = stage(once, left, settings.iou_new, fuse=True)
-        self._tracks = np.delete(self._tracks, once)
+        sure, alone, left = match(known, high, settings.iou_first, fuse=True)
+        alone = alone[state.take(alone) == TRACKED]
+        unsure, alone, _ = match(alone, low, settings.iou_second, fuse=False)
+        again, once, left = match(once, left, settings.iou_new, fuse=True)
+        self._see(np.concatenate([sure, unsure, again], axis=1), detections, boxes)
+        state[alone] = LOST
+        if len(once):
+            self._tracks = self._tracks[_without(once, len(self._tracks))]
         return left
 
-    def _see(self, tracks: Ints, found: Ints, boxes: Floats, scores: Array) -> None:
-        chosen = self._tracks[tracks]
-        chosen["mean"], chosen["covariance"] = kalman.update(
-            self._model, chosen["mean"], chosen["covariance"], boxes[found]
+    def _see(self, pairs: Ints, detections: Detections, boxes: Floats) -> None:
+        """Update the tracks pairs[0] (K,) by the boxes pairs[1] (K,)."""
+        tracks, found = pairs
+        seen = self._tracks.take(tracks)
+        seen["mean"], seen["covariance"] = kalman.update(
+            self._model, seen["mean"], seen["covariance"], boxes.take(found, axis=0)
         )
-        chosen["score"], chosen["last"] = scores[found], self._frame
-        chosen["state"] = TRACKED
-        self._tracks[tracks] = chosen
+        seen["score"], seen["last"] = detections.scores.take(found), self._frame
+        seen["state"] = TRACKED
+        self._tracks[tracks] = seen
 
     def _start(self, found: Ints, detections: Detections, boxes: Floats) -> None:
         if not len(found):
@@ -179,19 +172,27 @@ class TwoStageTracker:
 
     def _forget(self) -> None:
         """Drop tracks that were lost too long, and the younger of two on the same object."""
-        tracks = self._tracks
-        tracks = tracks[self._frame - tracks["last"] <= self._settings.max_age]
-        lost = np.flatnonzero(tracks["state"] == LOST)
-        if len(lost) and self._settings.iou_duplicate < 1:
-            live = np.flatnonzero(tracks["state"] != LOST)
-            boxes = self._model.boxes(tracks["mean"][:, kalman.POSITION])
-            classes = tracks["class_id"]
-            pairs = overlapping(boxes[live], boxes[lost], classes[live], classes[lost])
-            pairs = pairs.take(pairs.values > self._settings.iou_duplicate)
-            one, two = live[pairs.rows], lost[pairs.cols]
-            age = tracks["last"] - tracks["first"]
-            tracks = np.delete(tracks, np.where(age[one] > age[two], two, one))
+        tracks, settings = self._tracks, self._settings
+        lost = (tracks["state"] == LOST).nonzero()[0]
+        if not len(lost):
+            return
+        old = lost[self._frame - tracks["last"].take(lost) > settings.max_age]
+        if len(old):
+            tracks = tracks[_without(old, len(tracks))]
+        if settings.iou_duplicate < 1:
+            tracks = tracks[_without(self._duplicates(tracks), len(tracks))]
         self._tracks = tracks
+
+    def _duplicates(self, tracks: Tracks) -> Ints:
+        lost, live = ((tracks["state"] == LOST) == which for which in (True, False))
+        lost, live = lost.nonzero()[0], live.nonzero()[0]
+        boxes = self._model.boxes(tracks["mean"][:, kalman.POSITION])
+        classes = tracks["class_id"]
+        pairs = overlapping(boxes[live], boxes[lost], classes[live], classes[lost])
+        pairs = pairs.take(pairs.values > self._settings.iou_duplicate)
+        one, two = live[pairs.rows], lost[pairs.cols]
+        age = tracks["last"] - tracks["first"]
+        return np.asarray(np.where(age[one] > age[two], two, one))
 
     def _seen_now(self) -> Detections:
         tracks = self._tracks
@@ -203,3 +204,37 @@ class TwoStageTracker:
             tracks["class_id"].copy(),
             tracks["id"].copy(),
         )
+
+
+def _match(
+    predicted: Floats,
+    classes: Ints,
+    detections: Detections,
+    boxes: Floats,
+    tracks: Ints,
+    found: Ints,
+    iou_min: float,
+    fuse: bool,
+) -> tuple[Ints, Ints, Ints]:
+    """Pairs (2, K) of some tracks and some boxes; the tracks, and the boxes, that stay alone."""
+    if not len(tracks) or not len(found):
+        return np.zeros((2, 0), np.int64), tracks, found
+    pairs = overlapping(
+        predicted.take(tracks, axis=0),
+        boxes.take(found, axis=0),
+        classes.take(tracks),
+        detections.class_ids.take(found),
+    )
+    likeness = pairs.values
+    if fuse:
+        likeness = likeness * detections.scores.take(found).take(pairs.cols)
+    gains = Pairs(pairs.rows, pairs.cols, likeness - iou_min)
+    rows, cols = assign(gains, len(tracks), len(found))
+    matched = np.stack([tracks.take(rows), found.take(cols)])
+    return matched, tracks[_without(rows, len(tracks))], found[_without(cols, len(found))]
+
+
+def _without(indices: Ints, count: int) -> NDArray[np.bool_]:
+    kept = np.ones(count, bool)
+    kept[indices] = False
+    return kept
