@@ -28,6 +28,7 @@ from edgecv.workspace import (
     locked,
     new_result,
     publish,
+    room_hint,
 )
 
 
@@ -153,7 +154,8 @@ def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs
                 class_map(inputs.dataset, bundle.spec.class_names)
         except EdgecvError as error:
             # the folder that the stage worked in is gone when this is read
-            error.args = (str(error).replace(str(bundle.folder), str(out)),)
+            message = str(error).replace(str(bundle.folder), str(out))
+            error.args = (message + room_hint(out),)
             raise
         seconds = round(time.perf_counter() - start, 2)
         record = StageRecord(

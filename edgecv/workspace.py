@@ -28,6 +28,8 @@ STAGES_FOLDER = ".stages"
 LOCK = ".lock"
 TEMPORARY = ".tmp-"
 
+# what a run takes beside copies of the network: graphs of small ones, report, manifests
+LEAST_ROOM = 20_000_000
 # weights, graph, and two files for each of three engines, as large as the weights at most
 FILES = 10
 
@@ -60,7 +62,7 @@ def check_room(out: Path, weights: str | None) -> None:
     """
     path = Path(weights or "").expanduser()
     size = path.stat().st_size if path.is_file() else 0
-    needed = 20_000_000 + FILES * size
+    needed = LEAST_ROOM + FILES * size
     parent = next(path for path in (out, *out.absolute().parents) if path.exists())
     free = shutil.disk_usage(parent).free
     if free < needed:
@@ -68,6 +70,12 @@ def check_room(out: Path, weights: str | None) -> None:
             f"{out}: {free / 1e6:.0f} MB free on the disk, about {needed / 1e6:.0f} MB are needed. "
             "Make room, or name a folder on another disk with --out"
         )
+
+
+def room_hint(out: Path) -> str:
+    """What to add to a failure on a disk that is nearly full; libraries seldom say so."""
+    free = shutil.disk_usage(out).free
+    return f" ({free / 1e6:.1f} MB free on this disk)" if free < LEAST_ROOM else ""
 
 
 @contextmanager

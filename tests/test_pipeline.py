@@ -204,6 +204,19 @@ def test_a_failing_stage_leaves_the_published_bundle_and_names_its_folder(
     assert not list((out / ".stages").glob(".tmp*"))
 
 
+def test_a_failure_on_a_nearly_full_disk_says_how_little_is_free(
+    run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        usage = type("Usage", (), {"free": 1_200_000})
+        monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+        raise EngineError("iostream error")
+
+    monkeypatch.setattr("edgecv.stages.build.run", fail)
+    with pytest.raises(EngineError, match=r"^iostream error \(1\.2 MB free on this disk\)$"):
+        compress(run.recipe, "small", run.context, tmp_path / "out")
+
+
 def test_what_a_stage_prints_does_not_mix_with_results(
     finished: tuple[SmallRun, Path],
     out: Path,

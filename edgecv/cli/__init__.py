@@ -26,6 +26,9 @@ VERBS = {
 }
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 class Verbs(click.Group):
     """A group that knows its commands' names and imports each when it is called."""
 
@@ -80,7 +83,8 @@ def main() -> None:
     except MemoryError:
         _fail("not enough memory. Give fewer pictures a call, or a smaller network", 1)
     except OSError as error:
-        _fail(_explain(error), 1)
+        # a full disk is, as a wrong folder, for the caller to put right
+        _fail(_explain(error), 2 if error.errno in FULL else 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -106,6 +110,6 @@ def _explain(error: OSError) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return "nobody reads the output"
     where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return f"{where}no space left on the disk. Make room, then call again: it goes on from here"
     return f"{where}{error.strerror or error}"
