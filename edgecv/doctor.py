@@ -26,7 +26,6 @@ EXTRAS: dict[str, dict[str, str]] = {
         "onnx": "onnx",
         "onnxslim": "onnxslim",
         "safetensors": "safetensors",
-        "scipy": "scipy",
         "tensorrt-rtx": "tensorrt_rtx",
     },
 }
