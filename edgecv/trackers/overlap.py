@@ -49,31 +49,34 @@ def overlapping(first: Floats, second: Floats, first_classes: Ints, second_class
     """
     if not len(first) or not len(second):
         return NO_PAIRS
-    rows, cols = _near_in_x(first, second)
-    one, two = first.take(rows, axis=0), second.take(cols, axis=0)
-    sides = np.minimum(one[:, 2:], two[:, 2:]) - np.maximum(one[:, :2], two[:, :2])
-    meet = sides.min(axis=1) > 0
-    meet &= first_classes.take(rows) == second_classes.take(cols)
-    kept = meet.nonzero()[0]
-    sides = sides.take(kept, axis=0)
-    shared = sides[:, 0] * sides[:, 1]
-    union = _areas(one.take(kept, axis=0)) + _areas(two.take(kept, axis=0)) - shared
-    return Pairs(rows.take(kept), cols.take(kept), shared / union)
+    # columns apart: a one-dimensional gather is several times faster than one of rows
+    one, two = np.ascontiguousarray(first.T), np.ascontiguousarray(second.T)
+    rows, cols = _near_in_x(one, two)
+    near = one[1].take(rows) < two[3].take(cols)
+    near &= two[1].take(cols) < one[3].take(rows)
+    kept = near.nonzero()[0]
+    rows, cols = rows.take(kept), cols.take(kept)
+    one, two = one.take(rows, axis=1), two.take(cols, axis=1)
+    width = np.minimum(one[2], two[2]) - np.maximum(one[0], two[0])
+    height = np.minimum(one[3], two[3]) - np.maximum(one[1], two[1])
+    shared = width * height
+    values = shared / (_areas(one) + _areas(two) - shared)
+    return Pairs(rows, cols, values).take(
+        (width > 0) & (first_classes.take(rows) == second_classes.take(cols))
+    )
 
 
-def _areas(boxes: Floats) -> Floats:
-    sides = boxes[:, 2:] - boxes[:, :2]
-    return np.asarray(sides[:, 0] * sides[:, 1])
+def _areas(columns: Floats) -> Floats:
+    return np.asarray((columns[2] - columns[0]) * (columns[3] - columns[1]))
 
 
-def _near_in_x(first: Floats, second: Floats) -> tuple[Ints, Ints]:
-    """Pairs that can overlap in x: second sorted by its left edge, a range for each of first."""
-    left = second[:, 0]
+def _near_in_x(one: Floats, two: Floats) -> tuple[Ints, Ints]:
+    """Pairs of (4, N) and (4, M) boxes that can overlap in x: for each, a range of left edges."""
+    left = two[0]
     order = left.argsort()
     lefts = left.take(order)
-    widest = (second[:, 2] - left).max()
-    start = lefts.searchsorted(first[:, 0] - widest)
-    counts = np.maximum(lefts.searchsorted(first[:, 2]) - start, 0)
-    rows = np.arange(len(first)).repeat(counts)
+    start = lefts.searchsorted(one[0] - (two[2] - left).max())
+    counts = np.maximum(lefts.searchsorted(one[2]) - start, 0)
+    rows = np.arange(one.shape[1]).repeat(counts)
     offsets = counts.cumsum() - counts - start
     return rows, order.take(np.arange(len(rows)) - offsets.take(rows))
