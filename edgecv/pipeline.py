@@ -16,20 +16,12 @@ from edgecv.data.dataset import class_map
 from edgecv.errors import BudgetMissedError, EdgecvError
 from edgecv.inputs import Inputs, check_calibration, open_inputs
 from edgecv.metrics.latency import fingerprint, versions
+from edgecv.output import check_output, check_room, locked, room_hint
 from edgecv.plan import Step, check_packages, make_plan
 from edgecv.progress import bar, say
 from edgecv.recipe import Recipe
 from edgecv.stages import Context
-from edgecv.workspace import (
-    check_output,
-    check_room,
-    find_result,
-    has_result,
-    locked,
-    new_result,
-    publish,
-    room_hint,
-)
+from edgecv.workspace import find_result, has_result, new_result, publish
 
 
 @dataclass(frozen=True)

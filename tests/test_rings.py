@@ -54,6 +54,7 @@ RINGS = {
     "stages/quantize": BENCH,
     "inputs": TOP,
     "plan": TOP,
+    "output": TOP,
     "workspace": TOP,
     "pipeline": TOP,
     "cli": TOP,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -10,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from edgecv.bundle import MANIFEST, Bundle, StageRecord
-from edgecv.errors import BundleError
+from edgecv.output import locked
 from edgecv.plan import Step
 from edgecv.recipe import LoadSettings
 from edgecv.stages import STAGES
-from edgecv.workspace import (
-    check_output,
-    check_room,
-    find_result,
-    has_result,
-    locked,
-    new_result,
-    publish,
-)
+from edgecv.workspace import find_result, has_result, new_result, publish
 
 
 def step(name: str, key: str) -> Step:
@@ -66,81 +57,6 @@ def test_a_run_killed_at_any_change_of_its_folder_ends_with_the_same_bundle(tmp_
         assert resumed == found["expected"]
     # only while files are moved into place is the published folder in between
     assert found["broken"] < 12
-
-
-@pytest.mark.parametrize("content", [(), (".lock",), (".stages",), (MANIFEST, "notes.txt")])
-def test_a_folder_that_is_new_empty_or_a_bundle_is_taken(
-    tmp_path: Path, content: tuple[str, ...]
-) -> None:
-    check_output(tmp_path / "new" / "deeper")
-    for name in content:
-        (tmp_path / name).touch()
-    check_output(tmp_path)
-
-
-def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thesis.doc").touch()
-    with pytest.raises(BundleError, match=r"holds something else \(thesis.doc\).*--out"):
-        check_output(tmp_path)
-    with pytest.raises(BundleError, match="is no folder"):
-        check_output(tmp_path / "thesis.doc")
-    with pytest.raises(BundleError, match=r"cannot write in .*thesis.doc"):
-        check_output(tmp_path / "thesis.doc" / "inside")
-
-
-def test_a_folder_that_cannot_be_written_to_is_refused() -> None:
-    # /proc is never writable, for root neither
-    with pytest.raises(BundleError, match=r"/proc/edgecv.*--out"), locked(Path("/proc/edgecv")):
-        pass
-
-
-def test_a_full_disk_is_refused_before_anything_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights = tmp_path / "weights"
-    weights.write_bytes(b"\0" * 1_000_000)
-    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 29_000_000}))
-    check_room(tmp_path / "out", None)
-    with pytest.raises(BundleError, match="29 MB free on the disk, about 30 MB are needed"):
-        check_room(tmp_path / "out", str(weights))
-
-
-def test_a_second_run_is_refused_with_the_number_of_the_first(out: Path) -> None:
-    with locked(out):
-        with (
-            pytest.raises(BundleError, match=f"process {os.getpid()} works there now"),
-            locked(out),
-        ):
-            pass
-        assert (out / ".lock").read_text() == f"{os.getpid()}\n"
-    with locked(out):
-        pass
-
-
-def test_a_lock_left_by_a_killed_run_does_not_hold(out: Path) -> None:
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import fcntl; f = open({str(out / '.lock')!r}, 'a'); fcntl.flock(f, fcntl.LOCK_EX);"
-            "print(flush=True); import time; time.sleep(60)",
-        ],
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    with pytest.raises(BundleError, match="works there now"), locked(out):
-        pass
-    holder.kill()
-    holder.communicate()
-    with locked(out), (out / ".lock").open() as lock, pytest.raises(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def test_what_a_killed_stage_left_is_removed_by_the_next_run(out: Path) -> None:
-    (out / ".stages" / ".tmp-load" / "deep").mkdir(parents=True)
-    with locked(out):
-        assert list((out / ".stages").iterdir()) == []
 
 
 def test_a_result_is_found_by_its_key_alone(out: Path) -> None:
