@@ -109,7 +109,7 @@ def check_budget(bundle: Bundle) -> None:
         raise BudgetMissedError(
             f"the accuracy budget of {limit:g} mAP is missed: {', '.join(missed)}. "
             f"All files are written to {bundle.folder}. "
-            "Allow more layers in float: --set quantize.budget.max_layers=..., or a larger drop"
+            "Allow more work in float: --set quantize.budget.max_float=..., or a larger drop"
         )
 
 

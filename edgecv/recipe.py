@@ -46,7 +46,9 @@ class BudgetSettings(Record):
     """How much accuracy INT8 may cost."""
 
     max_drop: float = Field(0.005, ge=0, le=1, description="Largest loss of mAP, absolute.")
-    max_layers: int = Field(40, ge=0, description="Most layers that may be put back to float.")
+    max_float: float = Field(
+        0.5, ge=0, le=1, description="Most of the multiply-accumulates that may go back to float."
+    )
 
 
 class QuantizeSettings(Record):

@@ -63,7 +63,7 @@ class _Writer:
             name = quantised.layer.name
             copy.input[0] = self._quantised_input(quantised)
             copy.input[1] = self._weight(quantised)
-            bias = self._constant(f"{name}.bias.corrected", quantised.bias)
+            bias = self._constant(f"{name}.bias.corrected", quantised.bias_at_zero)
             if len(copy.input) > 2:
                 copy.input[2] = bias
             else:
@@ -106,6 +106,9 @@ class _Writer:
             if chosen.divisor is not None:
                 factor = self._constant(f"{name}.factor", _per_channel(1 / chosen.divisor))
                 source = self._node("Mul", f"{name}.Mul", [tensor, factor])
+            if chosen.offset:
+                offset = self._constant(f"{name}.offset", np.float32(chosen.offset))
+                source = self._node("Sub", f"{name}.Sub", [source, offset])
             self._ready[key] = self._pair(name, source, chosen)
         return self._ready[key]
 

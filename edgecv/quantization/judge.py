@@ -15,6 +15,7 @@ from edgecv.progress import bar
 from edgecv.quantization.budget import Step
 from edgecv.quantization.execute import Runner
 from edgecv.quantization.files import TARGETS, Files
+from edgecv.quantization.sensitivity import damage_db
 from edgecv.recipe import EvaluateSettings
 from edgecv.stages.evaluate import answers
 from edgecv.types import Array, Image
@@ -38,15 +39,17 @@ class Judge:
             exact = self._exact(files.network.model)
             self.float_score = self._score(self._data, exact, "float")
 
-    def attempt(self, count: int) -> Step:
-        """Leave the worst `count` convs in float and measure each target's file."""
-        kept = list(self._files.ranking)[:count]
-        scores = {}
-        if self._data is not None:
-            for target in TARGETS:
-                engine = self._engine(target, self._files.emission(kept, target))
-                scores[target] = self._score(self._data, engine, f"{target}, {count} in float")
-        return Step(count, self._files.sqnr_db(kept), scores)
+    def attempt(self, allowance: float) -> Step:
+        """Measure each target's file with that share of the work in float."""
+        kept = self._files.kept_float(allowance)
+        scores, noise = {}, {}
+        for target in TARGETS:
+            model = self._files.emission(target, kept[target])
+            noise[target] = damage_db(model, self._files.known)
+            if self._data is not None:
+                engine = self._engine(target, model)
+                scores[target] = self._score(self._data, engine, f"{target}, {allowance:.0%} float")
+        return Step(allowance, kept, noise, scores)
 
     def _engine(self, target: str, model: onnx.ModelProto) -> Engine:
         """The engine itself where it runs here; for TensorRT and other CPUs exact Q/DQ."""

@@ -36,17 +36,21 @@ class QuantisedTensor:
     """A tensor on its way through 8 bits.
 
     Attributes:
-        range: of the divided values.
+        range: of the values after both of these.
         divisor: (C,) that the channels are divided by first, or None.
+        offset: that is taken off next. A SiLU's output is one-sided, which wastes half of a
+            symmetric range; about its middle it does not. The conv's bias makes up for it, so the
+            conv must not pad.
     """
 
     range: Range
     divisor: Array | None = None
+    offset: float = 0.0
 
     def arrive(self, rows: Array) -> Array:
-        """(C, N) float values as the conv will see them, still divided."""
+        """(C, N) float values as the conv will see them, still divided; the offset put back."""
         divided = rows if self.divisor is None else rows / self.divisor[:, None]
-        return np.asarray(self.range.apply(divided), np.float32)
+        return np.asarray(self.range.apply(divided - self.offset) + self.offset, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,7 @@ class QuantisedLayer:
         input: what it reads; shared by all convs that read it alike.
         integers: (O, I / groups, kh, kw) int8, for the divided input.
         scale: (O,) value of one integer step.
-        bias: (O,) float, corrected.
+        bias: (O,) float, corrected; for the input with its offset put back.
     """
 
     layer: Layer
@@ -66,6 +70,12 @@ class QuantisedLayer:
     integers: np.ndarray
     scale: Array
     bias: Array
+
+    @property
+    def bias_at_zero(self) -> Array:
+        """(O,) the bias for an input whose offset was taken off."""
+        sums = self.integers.reshape(len(self.scale), -1).sum(axis=1, dtype=np.int64)
+        return np.asarray(self.bias + sums * self.scale * self.input.offset, np.float32)
 
 
 Plan = dict[str, QuantisedLayer]
@@ -128,16 +138,24 @@ def _input(
 
     def found(divisor: Array | None) -> tuple[float, QuantisedTensor]:
         merged = merge(histogram, importance(layers), divisor)
-        chosen = choose(merged, settings.observer, scheme.symmetric, settings.percentile)
+        centred = scheme.symmetric and not any(any(layer.pads) for layer in layers)
+        chosen = choose(
+            merged, settings.observer, scheme.symmetric and not centred, settings.percentile
+        )
         loss = error(merged, chosen)
         if not layers[0].depthwise:  # there each weight has its own scale: dividing costs nothing
             loss += _weight_error(layers, histogram, divisor, scheme)
-        return loss, QuantisedTensor(chosen, divisor)
+        return loss, _centre(chosen, divisor) if centred else QuantisedTensor(chosen, divisor)
 
     plain = found(None)
     if not settings.equalize:
         return plain[1]
     return cheapest(plain, [found(divisor) for divisor in candidates(layers, histogram)])
+
+
+def _centre(chosen: Range, divisor: Array | None) -> QuantisedTensor:
+    reach = (chosen.high - chosen.low) / 2
+    return QuantisedTensor(Range(-reach, reach), divisor, offset=chosen.low + reach)
 
 
 def cheapest(

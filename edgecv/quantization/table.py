@@ -21,6 +21,7 @@ class TensorRow(Record):
     divisor: tuple[float, ...] | None = Field(
         default=None, description="What each channel is divided by before it is quantised."
     )
+    offset: float = Field(default=0.0, description="What is taken off after that.")
 
 
 class LayerRow(Record):
@@ -37,8 +38,7 @@ class Table(Record):
     target_cpu: Int8Cpu
     weight_bits: int
     images: int
-    kept_float: dict[str, str] = Field(description="Convs in float everywhere, and why.")
-    float_in: dict[str, tuple[str, ...]] = Field(description="Convs in float in one target only.")
+    int8_in: dict[str, tuple[str, ...]] = Field(description="Convs in 8 bits, by target.")
     asymmetric: dict[str, LayerRow] = Field(description="For CPU engines, by conv.")
     symmetric: dict[str, LayerRow] = Field(description="For TensorRT, by conv.")
     outputs: dict[str, TensorRow] = Field(description="Conv outputs, for ONNX Runtime.")
@@ -57,7 +57,9 @@ def tensor_rows(tensors: Mapping[str, QuantisedTensor]) -> dict[str, TensorRow]:
 
 def tensor_row(chosen: QuantisedTensor) -> TensorRow:
     divisor = None if chosen.divisor is None else _rounded(chosen.divisor)
-    return TensorRow(low=chosen.range.low, high=chosen.range.high, divisor=divisor)
+    return TensorRow(
+        low=chosen.range.low, high=chosen.range.high, divisor=divisor, offset=chosen.offset
+    )
 
 
 def _rounded(values: object) -> tuple[float, ...]:

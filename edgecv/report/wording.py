@@ -13,7 +13,7 @@ def nothing(timed: Sequence[VariantReport]) -> str:
         return "No variant was timed on this machine, so none is recommended for it."
     return (
         "No timed variant is known to keep its accuracy, so none is recommended. "
-        "Give pictures (--data), or raise quantize.budget.max_layers."
+        "Give pictures (--data), or raise quantize.budget.max_float."
     )
 
 

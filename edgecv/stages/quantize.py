@@ -64,18 +64,37 @@ def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
 def _decide(
     bundle: Bundle, settings: QuantizeSettings, context: Context, files: Files
 ) -> dict[str, Any]:
-    from edgecv.quantization.budget import large, search
+    from edgecv.quantization.account import account
+    from edgecv.quantization.budget import search
     from edgecv.quantization.judge import Judge
     from edgecv.quantization.table import FILE
 
     judge = Judge(bundle, files, context.data)
-    first = len(large(files.ranking))
-    found = search(first, len(files.ranking), settings.budget, judge.float_score, judge.attempt)
-    kept = list(files.ranking)[: found.count]
-    for target, model in files.emissions(kept).items():
-        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), model)
-    bundle.new_file(FILE).write_text(files.table(kept).model_dump_json(indent=1) + "\n", "utf-8")
-    return files.metrics(kept, found, settings, judge)
+    steps, chosen, met = search(settings.budget, judge.float_score, judge.attempt)
+    for target, kept in chosen.kept_float.items():
+        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), files.emission(target, kept))
+    table = files.table(chosen.kept_float)
+    bundle.new_file(FILE).write_text(table.model_dump_json(indent=1) + "\n", "utf-8")
+    return {
+        **account(files, chosen, settings.keep_float),
+        "budget": {
+            "max_drop": settings.budget.max_drop,
+            "metric": "mAP" if judge.float_score is not None else None,
+            "float": judge.float_score,
+            "int8": min(chosen.scores.values(), default=None),
+            "met": met,
+            "data": judge.data,
+        },
+        "steps": [
+            {
+                "kept_float": max(len(names) for names in step.kept_float.values()),
+                "metric": min(step.scores.values(), default=None),
+                "scores": dict(step.scores),
+                "sqnr_db": min(step.sqnr_db.values()),
+            }
+            for step in steps
+        ],
+    }
 
 
 def _write(path: Path, model: Any) -> None:

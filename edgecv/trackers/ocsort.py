@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecv.trackers import kalman
 from edgecv.trackers._tracker import Tracker, remembered_frames
-from edgecv.trackers.assignment import assign
+from edgecv.trackers.assignment import assign, without
 from edgecv.trackers.camera_motion import CameraMotion
 from edgecv.trackers.momentum import direction, earlier_box, momentum
 from edgecv.trackers.motion import XYSR, Floats
@@ -107,7 +107,7 @@ class OcSortTracker:
     ) -> tuple[Ints, Ints]:
         rows, cols = assign(gains, len(tracks), len(left))
         self._see(tracks[rows], left[cols], found, boxes)
-        return np.delete(tracks, rows), np.delete(left, cols)
+        return without(tracks, rows), without(left, cols)
 
     def _see(self, tracks: Ints, chosen: Ints, found: Detections, boxes: Floats) -> None:
         seen = self._tracks[tracks]

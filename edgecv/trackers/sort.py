@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecv.trackers import kalman
 from edgecv.trackers._tracker import Tracker
-from edgecv.trackers.assignment import assign
+from edgecv.trackers.assignment import assign, without
 from edgecv.trackers.camera_motion import CameraMotion
 from edgecv.trackers.motion import XYSR, Floats
 from edgecv.trackers.overlap import Pairs, overlapping
@@ -78,7 +78,7 @@ class SortTracker:
         seen["hits"] += 1
         tracks["hits"] = 0
         tracks[rows] = seen
-        return np.delete(np.arange(len(boxes)), cols)
+        return without(np.arange(len(boxes)), cols)
 
     def _start(self, left: Ints, found: Detections, boxes: Floats) -> None:
         started = np.zeros(len(left), TRACK)

@@ -70,8 +70,10 @@ def _thumbnail(frame: Frame) -> tuple[Grey, float]:
     height, width = frame.image.shape[:2]
     scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    # shrink before the colours go: a third of the work of the other order
-    small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+    # some rows are enough for the mean of an area: at 1080p every third, two for each of the
+    # thumbnail's, which halves the time of the resize
+    rows = frame.image[:: max(1, int(0.5 / scale))]
+    small = cv2.resize(rows, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), scale
 
 

@@ -7,13 +7,12 @@ leaves open (confirmation in the second frame, removal of duplicates).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecv.trackers import kalman
-from edgecv.trackers.assignment import assign
+from edgecv.trackers.assignment import assign, without
 from edgecv.trackers.camera_motion import CameraMotion
 from edgecv.trackers.motion import Floats, MotionModel
 from edgecv.trackers.overlap import Pairs, overlapping
@@ -34,6 +33,7 @@ TRACK = np.dtype(
     ]
 )
 Tracks = NDArray[np.void]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -127,23 +127,24 @@ class TwoStageTracker:
 
     def _associate(self, detections: Detections, boxes: Floats) -> Ints:
         """Match in stages; the high boxes that stay alone."""
-        settings, scores = self._settings, detections.scores
-        state = self._tracks["state"]
-        predicted = self._model.boxes(self._tracks["mean"][:, kalman.POSITION])
-        match = partial(_match, predicted, self._tracks["class_id"], detections, boxes)
-        high = (scores > settings.high).nonzero()[0]
-        low = ((scores > settings.low) & (scores < settings.high)).nonzero()[0]
-        known, once = (state != NEW).nonzero()[0], (state == NEW).nonzero()[0]
+        settings, scores, tracks = self._settings, detections.scores, self._tracks
+        predicted = self._model.boxes(tracks["mean"][:, kalman.POSITION])
+        pairs = overlapping(predicted, boxes, tracks["class_id"], detections.class_ids)
+        fused = pairs.values * scores.take(pairs.cols)
+        high = scores > settings.high
+        low = (scores > settings.low) & (scores < settings.high)
+        once = tracks["state"] == NEW
+        known, live = ~once, tracks["state"] == TRACKED
 
-        sure, alone, left = match(known, high, settings.iou_first, fuse=True)
-        alone = alone[state.take(alone) == TRACKED]
-        unsure, alone, _ = match(alone, low, settings.iou_second, fuse=False)
-        again, once, left = match(once, left, settings.iou_new, fuse=True)
-        self._see(np.concatenate([sure, unsure, again], axis=1), detections, boxes)
-        state[alone] = LOST
-        if len(once):
-            self._tracks = self._tracks[_without(once, len(self._tracks))]
-        return left
+        matched = [_match(pairs, fused - settings.iou_first, known, high)]
+        live &= known
+        matched.append(_match(pairs, pairs.values - settings.iou_second, live, low))
+        matched.append(_match(pairs, fused - settings.iou_new, once, high))
+        self._see(np.concatenate(matched, axis=1), detections, boxes)
+        tracks["state"][live] = LOST
+        if once.any():
+            self._tracks = tracks[~once]
+        return high.nonzero()[0]
 
     def _see(self, pairs: Ints, detections: Detections, boxes: Floats) -> None:
         """Update the tracks pairs[0] (K,) by the boxes pairs[1] (K,)."""
@@ -178,9 +179,9 @@ class TwoStageTracker:
             return
         old = lost[self._frame - tracks["last"].take(lost) > settings.max_age]
         if len(old):
-            tracks = tracks[_without(old, len(tracks))]
+            tracks = without(tracks, old)
         if settings.iou_duplicate < 1:
-            tracks = tracks[_without(self._duplicates(tracks), len(tracks))]
+            tracks = without(tracks, self._duplicates(tracks))
         self._tracks = tracks
 
     def _duplicates(self, tracks: Tracks) -> Ints:
@@ -206,35 +207,21 @@ class TwoStageTracker:
         )
 
 
-def _match(
-    predicted: Floats,
-    classes: Ints,
-    detections: Detections,
-    boxes: Floats,
-    tracks: Ints,
-    found: Ints,
-    iou_min: float,
-    fuse: bool,
-) -> tuple[Ints, Ints, Ints]:
-    """Pairs (2, K) of some tracks and some boxes; the tracks, and the boxes, that stay alone."""
-    if not len(tracks) or not len(found):
-        return np.zeros((2, 0), np.int64), tracks, found
-    pairs = overlapping(
-        predicted.take(tracks, axis=0),
-        boxes.take(found, axis=0),
-        classes.take(tracks),
-        detections.class_ids.take(found),
-    )
-    likeness = pairs.values
-    if fuse:
-        likeness = likeness * detections.scores.take(found).take(pairs.cols)
-    gains = Pairs(pairs.rows, pairs.cols, likeness - iou_min)
-    rows, cols = assign(gains, len(tracks), len(found))
-    matched = np.stack([tracks.take(rows), found.take(cols)])
-    return matched, tracks[_without(rows, len(tracks))], found[_without(cols, len(found))]
+def _match(pairs: Pairs, gains: Floats, tracks: Mask, boxes: Mask) -> Ints:
+    """Pair some of the tracks with some of the boxes, and take both out of their masks.
 
+    Args:
+        pairs: P pairs of a track and a box that overlap.
+        gains: (P,) what a pair gains; those of 0 or less are not made.
+        tracks, boxes: (T,) and (D,) those that are free; changed in place.
 
-def _without(indices: Ints, count: int) -> NDArray[np.bool_]:
-    kept = np.ones(count, bool)
-    kept[indices] = False
-    return kept
+    Returns:
+        (2, K) tracks and boxes.
+    """
+    free = (tracks.take(pairs.rows) & boxes.take(pairs.cols) & (gains > 0)).nonzero()[0]
+    if not len(free):
+        return np.zeros((2, 0), np.int64)
+    possible = Pairs(pairs.rows.take(free), pairs.cols.take(free), gains.take(free))
+    rows, cols = assign(possible, len(tracks), len(boxes))
+    tracks[rows], boxes[cols] = False, False
+    return np.stack([rows, cols])

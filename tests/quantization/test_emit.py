@@ -20,6 +20,7 @@ from edgecv.quantization.network import read_network
 from edgecv.recipe import QuantizeSettings
 
 Make = Callable[..., Files]
+NOTHING: dict[str, list[str]] = {target: [] for target in TARGETS}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def sqnr_db(found: np.ndarray, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("activation", ["silu", "relu"])
 def test_every_file_is_near_the_float_graph(make: Make, target: str, activation: str) -> None:
     files = make(activation)
-    model = files.emission((), target)
+    model = files.emission(target, ())
     onnx.checker.check_model(model, full_check=True)
     assert len(weights_of(model)) >= 3
     assert sqnr_db(exact(model), exact(files.network.model)) > 30
@@ -74,20 +75,20 @@ def test_weights_for_plain_x86_have_seven_bits_so_that_its_16_bit_sums_cannot_ov
     make: Make,
 ) -> None:
     for target in ("openvino", "onnxruntime"):
-        weights = weights_of(make().emission((), target))
+        weights = weights_of(make().emission(target, ()))
         assert max(int(np.abs(one.astype(int)).max()) for one in weights) <= 63
 
 
 def test_weights_for_vnni_and_for_tensorrt_have_eight_bits(make: Make) -> None:
     for target, files in (("openvino", make(cpu="x86-vnni")), ("tensorrt", make())):
-        weights = weights_of(files.emission((), target))
+        weights = weights_of(files.emission(target, ()))
         assert 63 < max(int(np.abs(one.astype(int)).max()) for one in weights) <= 127
 
 
 def test_the_table_asks_for_vnni_only_where_the_weights_need_it(make: Make) -> None:
-    assert make(cpu="x86").table(()).cpu == "any"
-    assert make(cpu="x86-vnni").table(()).cpu == "x86-vnni"
-    assert make(cpu="x86-vnni", weight_bits=7).table(()).cpu == "any"
+    assert make(cpu="x86").table(NOTHING).cpu == "any"
+    assert make(cpu="x86-vnni").table(NOTHING).cpu == "x86-vnni"
+    assert make(cpu="x86-vnni", weight_bits=7).table(NOTHING).cpu == "any"
 
 
 def test_the_onnxruntime_file_runs_in_integers_and_answers_as_its_nodes_say(
@@ -95,7 +96,7 @@ def test_the_onnxruntime_file_runs_in_integers_and_answers_as_its_nodes_say(
 ) -> None:
     for activation in ("silu", "relu"):
         files = make(activation)
-        model = files.emission((), "onnxruntime")
+        model = files.emission("onnxruntime", ())
         options = ort.SessionOptions()
         options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
         options.log_severity_level = 3
@@ -104,7 +105,7 @@ def test_the_onnxruntime_file_runs_in_integers_and_answers_as_its_nodes_say(
         )
         (scores,) = session.run(["scores"], {"images": batch()})
         kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
-        assert kinds.count("QLinearConv") == len(files.names((), "onnxruntime"))
+        assert kinds.count("QLinearConv") == len(files.asymmetric)
         assert sqnr_db(scores, exact(model)) > 35
 
 
@@ -114,7 +115,7 @@ def test_openvino_answers_as_the_nodes_say_also_behind_a_concat(
 ) -> None:
     import openvino
 
-    model = make(activation).emission((), "openvino")
+    model = make(activation).emission("openvino", ())
     onnx.save(model, tmp_path / "model.onnx")
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(tmp_path / "model.onnx", "CPU", hint)
@@ -128,25 +129,25 @@ def zero_points(model: onnx.ModelProto) -> list[np.ndarray]:
 
 
 def test_the_tensorrt_file_has_int8_and_zero_point_zero_only(make: Make) -> None:
-    found = zero_points(make().emission((), "tensorrt"))
+    found = zero_points(make().emission("tensorrt", ()))
     assert found
     assert all(point.dtype == np.int8 and point == 0 for point in found)
 
 
 def test_cpu_files_have_uint8_activations_and_those_for_arm_int8(make: Make) -> None:
-    assert {p.dtype.name for p in zero_points(make().emission((), "openvino"))} == {"uint8"}
-    assert {p.dtype.name for p in zero_points(make(cpu="arm").emission((), "openvino"))} == {"int8"}
+    assert {p.dtype.name for p in zero_points(make().emission("openvino", ()))} == {"uint8"}
+    assert {p.dtype.name for p in zero_points(make(cpu="arm").emission("openvino", ()))} == {"int8"}
 
 
 def test_int8_and_uint8_are_the_same_numbers(make: Make) -> None:
-    unsigned = make(cpu="x86-vnni").emission((), "openvino")
-    signed = make(cpu="arm").emission((), "openvino")
+    unsigned = make(cpu="x86-vnni").emission("openvino", ())
+    signed = make(cpu="arm").emission("openvino", ())
     np.testing.assert_array_equal(exact(unsigned), exact(signed))
 
 
 def test_biases_stay_float(make: Make) -> None:
     for target in TARGETS:
-        model = make().emission((), target)
+        model = make().emission(target, ())
         types = {t.name: t.data_type for t in model.graph.initializer}
         convs = [node for node in model.graph.node if node.op_type == "Conv"]
         assert all(types[node.input[2]] == onnx.TensorProto.FLOAT for node in convs)
@@ -171,15 +172,14 @@ def test_no_pixel_is_clipped_in_the_tensorrt_file(make: Make) -> None:
 
 
 def test_a_conv_of_three_channels_stays_float_in_the_tensorrt_file_only(make: Make) -> None:
-    files = make(focus=False)
-    assert "stem" not in files.names((), "tensorrt")
-    assert "stem" in files.names((), "openvino")
-    assert "stem" in make().names((), "tensorrt")
+    kept = make(focus=False).kept_float(allowance=0)
+    assert kept == {"openvino": [], "onnxruntime": [], "tensorrt": ["stem"]}
+    assert make().kept_float(allowance=0) == NOTHING
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_nothing_behind_the_last_quantised_conv_is_quantised(make: Make, target: str) -> None:
-    model = make().emission((), target)
+    model = make().emission(target, ())
     after = {"boxes.conv", "logits.conv"}
     for node in model.graph.node:
         if node.name in after:
@@ -195,13 +195,13 @@ def test_a_depthwise_conv_behind_hot_channels_is_divided_and_loses_less(make: Ma
     with_, without = make(), make(equalize=False)
     assert with_.asymmetric["depthwise"].input.divisor is not None
     assert without.asymmetric["depthwise"].input.divisor is None
-    assert with_.ranking["depthwise"] > without.ranking["depthwise"] + 6
+    assert with_.rankings["openvino"]["depthwise"] > without.rankings["openvino"]["depthwise"] + 6
 
 
 def test_bias_correction_takes_the_mean_error_away(make: Make) -> None:
     wanted = mean_of(make().network.model)
     errors = [
-        float(np.abs(mean_of(files.emission((), "openvino")) - wanted).mean())
+        float(np.abs(mean_of(files.emission("openvino", ())) - wanted).mean())
         for files in (make(rounding="nearest"), make(rounding="nearest", bias_correction=False))
     ]
     assert errors[0] < errors[1]
@@ -216,14 +216,14 @@ def mean_of(model: onnx.ModelProto) -> np.ndarray:
 
 def test_tensorrt_accepts_its_file(make: Make, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="no acceptance build without tensorrt-rtx")
-    onnx.save(make().emission((), "tensorrt"), tmp_path / "model.onnx")
+    onnx.save(make().emission("tensorrt", ()), tmp_path / "model.onnx")
     verdict = accept(tmp_path / "model.onnx")
     assert verdict["accepted"] is True, verdict
 
 
 def test_no_file_holds_topk_or_nms(make: Make) -> None:
     for target in TARGETS:
-        kinds = {node.op_type for node in make().emission((), target).graph.node}
+        kinds = {node.op_type for node in make().emission(target, ()).graph.node}
         assert not kinds & {"TopK", "NonMaxSuppression"}
 
 
@@ -231,13 +231,30 @@ def test_convs_given_back_are_the_float_convs(make: Make) -> None:
     files = make()
     everything = ["stem", "depthwise", "pointwise", "mixed"]
     for target in TARGETS:
-        model = files.emission(everything, target)
+        model = files.emission(target, everything)
         assert weights_of(model) == []
         np.testing.assert_array_equal(exact(model), exact(files.network.model))
 
 
-def test_the_table_lists_ranges_for_both_schemes(make: Make) -> None:
-    table = make().table(["stem"])
-    assert set(table.asymmetric) == set(table.symmetric) == {"depthwise", "pointwise", "mixed"}
+def test_the_table_lists_ranges_for_both_schemes_and_what_is_in_int8_where(make: Make) -> None:
+    table = make().table({**NOTHING, "tensorrt": ["stem"]})
+    assert set(table.asymmetric) == set(table.symmetric) == {*table.int8_in["openvino"]}
     assert all(row.input.low == -row.input.high for row in table.symmetric.values())
-    assert set(table.kept_float) == {"stem", "boxes.conv", "logits.conv"}
+    assert set(table.int8_in["openvino"]) - set(table.int8_in["tensorrt"]) == {"stem"}
+
+
+def test_a_symmetric_range_is_centred_where_the_conv_does_not_pad(make: Make) -> None:
+    files = make()
+    point, mixed = (files.symmetric[name].input for name in ("pointwise", "mixed"))
+    assert point.offset > 0
+    assert mixed.offset == 0
+    plain = files.asymmetric["pointwise"].input.range
+    assert point.range.scale == pytest.approx(plain.scale, rel=0.1)
+
+
+def test_an_offset_is_made_up_for_in_the_bias(make: Make) -> None:
+    files = make()
+    for name in ("pointwise", "mixed"):
+        model = files.alone("tensorrt", name)
+        found, wanted = (Runner(one, [name])(batch())[name] for one in (model, files.network.model))
+        assert np.abs((found - wanted).mean(axis=(0, 2, 3))).max() < 0.02 * np.abs(wanted).max()

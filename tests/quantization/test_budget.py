@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from edgecv.quantization.budget import Step, allowances, give_back, search
+from edgecv.recipe import BudgetSettings
+
+RANKING = {"bad": 15.0, "dear": 20.0, "fair": 35.0, "good": 50.0}
+WORK = {"bad": 0.01, "dear": 0.3, "fair": 0.01, "good": 0.01}
+
+
+def test_the_worst_for_its_work_goes_back_first() -> None:
+    assert give_back(RANKING, WORK, allowance=1.0)[0] == "bad"
+
+
+def test_a_conv_that_does_more_work_than_is_allowed_is_passed_over() -> None:
+    assert give_back(RANKING, WORK, allowance=0.1) == ["bad", "fair", "good"]
+
+
+def test_nothing_goes_back_when_the_noise_is_low_already() -> None:
+    assert give_back({"a": 40.0, "b": 45.0}, {"a": 0.1, "b": 0.1}, allowance=1.0) == []
+
+
+def test_giving_back_ends_when_what_is_left_is_quiet() -> None:
+    assert give_back(RANKING, WORK, allowance=1.0) == ["bad", "dear"]
+
+
+def test_nothing_to_rank_gives_nothing_back() -> None:
+    assert give_back({}, {}, allowance=1.0) == []
+
+
+@pytest.mark.parametrize("most", [0.0, 0.05, 0.1, 0.5, 1.0])
+def test_allowances_grow_and_end_with_the_most(most: float) -> None:
+    found = list(allowances(most))
+    assert found == sorted(found)
+    assert found[-1] == most
+
+
+def step(allowance: float, **scores: float) -> Step:
+    return Step(allowance, {"openvino": [f"{allowance}"]}, {"openvino": 20.0}, scores)
+
+
+def test_the_first_try_that_every_target_holds_is_taken() -> None:
+    drops = iter([{"a": 0.5, "b": 0.4}, {"a": 0.5, "b": 0.497}, {"a": 0.5, "b": 0.5}])
+    steps, chosen, met = search(
+        BudgetSettings(max_drop=0.005), 0.5, lambda allowance: step(allowance, **next(drops))
+    )
+    assert met
+    assert len(steps) == 2
+    assert chosen is steps[-1]
+
+
+def test_where_no_try_holds_the_one_that_loses_least_is_taken() -> None:
+    scores = {0.1: 0.3, 0.2: 0.45}
+    steps, chosen, met = search(
+        BudgetSettings(max_drop=0.005, max_float=0.2),
+        0.5,
+        lambda allowance: step(allowance, a=scores.get(allowance, 0.4)),
+    )
+    assert not met
+    assert chosen.allowance == 0.2
+    assert len(steps) > 2
+
+
+def test_without_ground_truth_there_is_one_try() -> None:
+    steps, chosen, met = search(BudgetSettings(), None, step)
+    assert met
+    assert steps == [chosen]
+
+
+def test_a_gain_is_no_loss() -> None:
+    assert step(0.1, a=0.6).worst_drop(0.5) < 0
