@@ -15,12 +15,12 @@ from edgecv.types import Detections, Frame
 # Size of the thumbnail's longer side. Corners are found to a tenth of its pixels, which is half
 # a pixel of a 1080p frame: less than a box's own noise, at a thirtieth of the work.
 THUMBNAIL_SIDE = 320
-MAX_CORNERS = 200  # well above the six that an affine map needs, spread over the picture
+MAX_CORNERS = 200  # a hundred times the two that a map with four unknowns needs
 CORNER_QUALITY = 0.01  # of the best corner's response: OpenCV's and Shi and Tomasi's usual value
 CORNER_DISTANCE = 6  # thumbnail pixels; spreads the corners instead of one rich texture
 FLOW_WINDOW, FLOW_LEVELS = (15, 15), 3  # follows up to 15 * 2**3 / 2 = 60 thumbnail pixels
 INLIER_DISTANCE = 1.0  # thumbnail pixels
-MIN_INLIERS = 12  # three times the four unknowns' two corners, twice over: a map worth believing
+MIN_INLIERS = 12  # six times the two that a map needs: fewer may agree by chance
 # mean difference of grey levels between two frames below which nothing but sensor noise changed
 STILL_DIFFERENCE = 0.5
 
@@ -45,25 +45,31 @@ class SparseFlow:
         self._corners = np.zeros((0, 1, 2), np.float32)
 
     def estimate(self, frame: Frame | None, detections: Detections) -> Floats | None:
-        """The map since the last frame that had a picture of this size."""
+        """The map since the last frame for which there was one; None: nothing moved.
+
+        While the camera stands still the reference stays the same picture with its corners, so
+        a drift too slow for two frames adds up until it shows.
+        """
         if frame is None:
             self.reset()
             return None
         grey, scale = _thumbnail(frame)
-        before = self._grey
-        self._grey = grey
-        affine = None
+        before, affine = self._grey, None
         if before is not None and before.shape == grey.shape:
             if _mean_difference(before, grey) < STILL_DIFFERENCE:
-                self._grey = before  # corners stay those of the picture that they were found in
                 return None
-            affine = _follow(before, grey, self._corners)
+            affine, seen = _follow(before, grey, self._corners)
+            height, width = frame.image.shape[:2]
+            if affine is not None:
+                affine[:, 2] /= scale
+                if not moves(affine, (width, height)):
+                    affine = None
+                    if seen >= 0.5:
+                        return None
+        # the picture moved, or half of its corners went: begin again from this one
+        self._grey = grey
         self._corners = _find_corners(grey, detections.boxes_xyxy * scale)
-        if affine is None:
-            return None
-        affine[:, 2] /= scale
-        height, width = frame.image.shape[:2]
-        return affine if moves(affine, (width, height)) else None
+        return affine
 
 
 def _thumbnail(frame: Frame) -> tuple[Grey, float]:
@@ -91,19 +97,20 @@ def _find_corners(grey: Grey, boxes: NDArray[np.float32]) -> NDArray[np.float32]
     return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
 
 
-def _follow(before: Grey, now: Grey, corners: NDArray[np.float32]) -> Floats | None:
+def _follow(before: Grey, now: Grey, corners: NDArray[np.float32]) -> tuple[Floats | None, float]:
+    """The (2, 3) map that most corners agree on, None without one, and the share that agrees."""
     if len(corners) < MIN_INLIERS:
-        return None
+        return None, 0.0
     guess = np.empty_like(corners)
     moved, seen, _ = cv2.calcOpticalFlowPyrLK(
         before, now, corners, guess, winSize=FLOW_WINDOW, maxLevel=FLOW_LEVELS
     )
     kept = seen[:, 0] == 1
     if kept.sum() < MIN_INLIERS:
-        return None
+        return None, 0.0
     affine, inliers = cv2.estimateAffinePartial2D(
         corners[kept], moved[kept], ransacReprojThreshold=INLIER_DISTANCE
     )
     if affine is None or inliers.sum() < MIN_INLIERS:
-        return None
-    return np.asarray(affine, np.float64)
+        return None, 0.0
+    return np.asarray(affine, np.float64), float(inliers.sum()) / len(corners)
