@@ -27,28 +27,34 @@ def initiate(model: MotionModel, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
 
 def predict(model: MotionModel, means: Floats, covariances: Floats) -> tuple[Floats, Floats]:
     """Means (N, 2, 4) and covariances (N, 3, 4) one frame later."""
-    moved, later = means.copy(), covariances.copy()
-    moved[:, POSITION] += means[:, VELOCITY]
-    # [p + 2c + v, c + v, v]: add each entry's right neighbour, then the covariance once more
-    later[:, VAR_POSITION] += covariances[:, COVARIANCE]
-    later[:, COVARIANCE] += covariances[:, VAR_VELOCITY]
-    later[:, VAR_POSITION] += later[:, COVARIANCE]
-    later[:, VAR_POSITION::2] += model.unit(means[:, POSITION])[:, None] * model.process
-    return moved, later
+    moved, later = _planes(means), _planes(covariances)
+    unit = model.unit(moved[POSITION])
+    moved[POSITION] += moved[VELOCITY]
+    # variance p + 2c + v and covariance c + v, in two additions of the right neighbour
+    later[VAR_POSITION] += later[COVARIANCE]
+    later[COVARIANCE] += later[VAR_VELOCITY]
+    later[VAR_POSITION] += later[COVARIANCE]
+    later[VAR_POSITION] += unit * model.process[0]
+    later[VAR_VELOCITY] += unit * model.process[1]
+    return _planes(moved), _planes(later)
 
 
 def update(
     model: MotionModel, means: Floats, covariances: Floats, boxes_xyxy: Floats
 ) -> tuple[Floats, Floats]:
     """Means (N, 2, 4) and covariances (N, 3, 4) after each track has seen its (4,) box."""
-    position = means[:, POSITION]
-    spread = covariances[:, VAR_POSITION] + model.unit(position) * model.noise
-    gains = covariances[:, : COVARIANCE + 1] / spread[:, None]
-    innovation = model.measure(boxes_xyxy) - position
-    surer = covariances.copy()
-    surer[:, : COVARIANCE + 1] *= 1 - gains[:, :1]
-    surer[:, VAR_VELOCITY] -= gains[:, 1] * covariances[:, COVARIANCE]
-    return means + gains * innovation[:, None], surer
+    seen, surer = _planes(means), _planes(covariances)
+    spread = surer[VAR_POSITION] + model.unit(seen[POSITION]) * model.noise
+    gains = surer[: COVARIANCE + 1] / spread
+    seen += gains * (model.measure(boxes_xyxy) - seen[POSITION])
+    surer[VAR_VELOCITY] -= gains[1] * surer[COVARIANCE]
+    surer[: COVARIANCE + 1] *= 1 - gains[0]
+    return _planes(seen), _planes(surer)
+
+
+def _planes(values: Floats) -> Floats:
+    """(N, K, 4) to (K, N, 4) and back, as a new array: long runs are what numpy is fast at."""
+    return np.asarray(values.transpose(1, 0, 2).copy())
 
 
 def follow_camera(
