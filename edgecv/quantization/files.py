@@ -58,14 +58,16 @@ class Files:
     rankings: dict[str, dict[str, float]]
     known: Reference
 
-    def kept_float(self, allowance: float) -> dict[str, list[str]]:
-        """The convs to give back to float, by target."""
+    def kept_float(self, target: str, allowance: float) -> list[str]:
+        """The convs of a target's file to give back to float."""
         work = {one.name: self.network.share({one.name}) for one in self.network.layers}
-        shallow = {one.name for one in self.network.layers if one.in_channels <= STEM_CHANNELS}
-        found = {t: give_back(ranking, work, allowance) for t, ranking in self.rankings.items()}
-        found["tensorrt"] += [
-            name for name in self.symmetric if name in shallow - {*found["tensorrt"]}
-        ]
+        found = give_back(self.rankings[target], work, allowance)
+        if target == "tensorrt":
+            found += [
+                one.name
+                for one in self.network.layers
+                if one.in_channels <= STEM_CHANNELS and one.name in self.symmetric.keys() - {*found}
+            ]
         return found
 
     def emission(self, target: str, kept: Collection[str]) -> onnx.ModelProto:

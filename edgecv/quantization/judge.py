@@ -14,7 +14,7 @@ from edgecv.metrics.detection import score_detections
 from edgecv.progress import bar
 from edgecv.quantization.budget import Step
 from edgecv.quantization.execute import Runner
-from edgecv.quantization.files import TARGETS, Files
+from edgecv.quantization.files import Files
 from edgecv.quantization.sensitivity import damage_db
 from edgecv.recipe import EvaluateSettings
 from edgecv.stages.evaluate import answers
@@ -39,17 +39,15 @@ class Judge:
             exact = self._exact(files.network.model)
             self.float_score = self._score(self._data, exact, "float")
 
-    def attempt(self, allowance: float) -> Step:
-        """Measure each target's file with that share of the work in float."""
-        kept = self._files.kept_float(allowance)
-        scores, noise = {}, {}
-        for target in TARGETS:
-            model = self._files.emission(target, kept[target])
-            noise[target] = damage_db(model, self._files.known)
-            if self._data is not None:
-                engine = self._engine(target, model)
-                scores[target] = self._score(self._data, engine, f"{target}, {allowance:.0%} float")
-        return Step(allowance, kept, noise, scores)
+    def attempt(self, target: str, allowance: float) -> Step:
+        """Measure a target's file with that share of the work in float."""
+        kept = self._files.kept_float(target, allowance)
+        model = self._files.emission(target, kept)
+        score = None
+        if self._data is not None:
+            title = f"{target}, {allowance:.0%} float"
+            score = self._score(self._data, self._engine(target, model), title)
+        return Step(target, allowance, kept, damage_db(model, self._files.known), score)
 
     def _engine(self, target: str, model: onnx.ModelProto) -> Engine:
         """The engine itself where it runs here; for TensorRT and other CPUs exact Q/DQ."""

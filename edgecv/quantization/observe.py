@@ -196,7 +196,9 @@ def _zero_moments(layer: Layer) -> Moments:
 def _patches(layer: Layer, value: Array, random: np.random.Generator) -> Array:
     """(C, kh * kw, POSITIONS) of a (B, C, H, W) tensor, at random places where the conv stands."""
     top, left, bottom, right = layer.pads
-    padded = np.pad(value, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    padded = value
+    if any(layer.pads):
+        padded = np.pad(value, ((0, 0), (0, 0), (top, bottom), (left, right)))
     kernel = layer.weight.shape[2:]
     span = [(size - 1) * step + 1 for size, step in zip(kernel, layer.dilations, strict=True)]
     places = [

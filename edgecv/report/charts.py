@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from edgecv.report.plot import Axis, Point, frame, marker, padded, polyline
-from edgecv.report.schema import Step, VariantReport
+from edgecv.report.schema import VariantReport
 
 # the engines differ by shape and dash, the precisions by colour: either alone is enough
 SHAPES = {
@@ -80,24 +80,6 @@ def ecdf(
         for v in timed
     )
     return frame(x, y, marks, f"Distribution of latency. {told}")
-
-
-def search(steps: Sequence[Step], metric: str, goal: float | None) -> Markup | None:
-    """The metric with INT8 against the number of layers in float, and the goal.
-
-    None when fewer than two steps were measured.
-    """
-    points = [(float(s.kept_float), s.metric) for s in steps if s.metric is not None]
-    if len(points) < 2:
-        return None
-    heights = [p[1] for p in points] + ([goal] if goal is not None else [])
-    x = padded("layers in float", [p[0] for p in points], "{:g}".format)
-    y = padded(metric, heights, "{:.3f}".format)
-    goal_line = [] if goal is None else [polyline(x, y, [(x.low, goal), (x.high, goal)], "goal")]
-    dots = [marker(x, y, p, Markup('<circle class="mark int8" r="4.5"/>')) for p in points]
-    told = "; ".join(f"{k:g} layers: {value:.3f}" for k, value in points)
-    summary = f"{metric} by layers in float. {told}"
-    return frame(x, y, [*goal_line, polyline(x, y, sorted(points), "line int8"), *dots], summary)
 
 
 def _point(variant: VariantReport) -> Point:

@@ -103,9 +103,6 @@ def _quantized(report: Report) -> dict[str, Any]:
     return {
         "goal": goal,
         "ranking": tables.ranking(report),
-        "search": charts.search(
-            report.steps, budget.metric if budget and budget.metric else "metric", goal
-        ),
     }
 
 

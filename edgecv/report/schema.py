@@ -88,7 +88,7 @@ class Step(Record):
 
     kept_float: int = Field(description="Layers in float.")
     metric: float | None = Field(None, description="The budget's metric with INT8.")
-    scores: dict[str, float] = Field(default_factory=dict, description="By engine.")
+    target: str | None = Field(None, description="Engine whose file it is.")
     sqnr_db: float | None = None
 
 

@@ -64,36 +64,26 @@ def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
 def _decide(
     bundle: Bundle, settings: QuantizeSettings, context: Context, files: Files
 ) -> dict[str, Any]:
-    from edgecv.quantization.account import account
+    from edgecv.quantization.account import account, account_budget, account_steps
     from edgecv.quantization.budget import search
+    from edgecv.quantization.files import TARGETS
     from edgecv.quantization.judge import Judge
     from edgecv.quantization.table import FILE
 
     judge = Judge(bundle, files, context.data)
-    steps, chosen, met = search(settings.budget, judge.float_score, judge.attempt)
-    for target, kept in chosen.kept_float.items():
-        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), files.emission(target, kept))
-    table = files.table(chosen.kept_float)
+    tries = {
+        target: search(target, settings.budget, judge.float_score, judge.attempt)
+        for target in TARGETS
+    }
+    chosen = {target: steps[-1] for target, steps in tries.items()}
+    for target, step in chosen.items():
+        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), files.emission(target, step.kept_float))
+    table = files.table({target: step.kept_float for target, step in chosen.items()})
     bundle.new_file(FILE).write_text(table.model_dump_json(indent=1) + "\n", "utf-8")
     return {
         **account(files, chosen, settings.keep_float),
-        "budget": {
-            "max_drop": settings.budget.max_drop,
-            "metric": "mAP" if judge.float_score is not None else None,
-            "float": judge.float_score,
-            "int8": min(chosen.scores.values(), default=None),
-            "met": met,
-            "data": judge.data,
-        },
-        "steps": [
-            {
-                "kept_float": max(len(names) for names in step.kept_float.values()),
-                "metric": min(step.scores.values(), default=None),
-                "scores": dict(step.scores),
-                "sqnr_db": min(step.sqnr_db.values()),
-            }
-            for step in steps
-        ],
+        "budget": account_budget(chosen, settings.budget, judge.float_score, judge.data),
+        "steps": account_steps(tries),
     }
 
 

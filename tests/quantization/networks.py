@@ -15,7 +15,7 @@ from edgecv.quantization.execute import Pictures
 
 SIDE = 32
 SIZE = InputSpec(width=SIDE, height=SIDE)
-HOT = 60.0  # how much further the hottest channel of the stem reaches than the coldest
+HOT = 60.0  # how much further one channel of the stem reaches than the others
 
 
 class _Graph:
@@ -38,8 +38,9 @@ class _Graph:
     def conv(
         self, name: str, source: str, shape: tuple[int, ...], *, gain: float = 1, spread: float = 1
     ) -> str:
-        """A conv whose output channels reach further and further, by `spread` in all."""
-        reach = gain * np.geomspace(1 / spread, 1, shape[0]).reshape(-1, 1, 1, 1)
+        """A conv whose last output channel reaches `spread` times as far as the others."""
+        reach = np.full((shape[0], 1, 1, 1), gain / spread)
+        reach[-1] = gain
         weight = self._random.normal(0, np.prod(shape[1:]) ** -0.5, shape) * reach
         bias = self._random.normal(0, 0.1, shape[0])
         self.constant(f"{name}.weight", weight.astype(np.float32))

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from edgecv.bundle import Bundle
 from edgecv.report import charts
 from edgecv.report.collect import engine_samples
-from edgecv.report.schema import Report, Step
+from edgecv.report.schema import Report
 
 
 def points_of(chart: Markup, css: str) -> list[list[tuple[float, float]]]:
@@ -65,20 +65,3 @@ def test_the_distribution_covers_every_timed_variant(bundle: Bundle, report: Rep
 
 def test_without_samples_there_is_no_distribution(report: Report) -> None:
     assert charts.ecdf({}, report.variants) is None
-
-
-def test_the_search_shows_its_steps_and_its_goal() -> None:
-    steps = [Step(kept_float=k, metric=m) for k, m in ((0, 0.2), (2, 0.24), (5, 0.25))]
-    chart = charts.search(steps, "mAP", 0.246)
-    assert chart is not None
-    assert len(points_of(chart, "line int8")[0]) == 3
-    assert len(points_of(chart, "goal")) == 1
-    unbounded = charts.search(steps, "mAP", None)
-    assert unbounded is not None
-    assert points_of(unbounded, "goal") == []
-
-
-def test_a_search_of_one_step_or_without_a_metric_is_not_drawn() -> None:
-    assert charts.search([Step(kept_float=0, metric=0.2)], "mAP", None) is None
-    assert charts.search([Step(kept_float=k) for k in range(3)], "mAP", None) is None
-    assert charts.search([], "mAP", None) is None
