@@ -12,6 +12,9 @@ from edgecv.trackers.motion import Floats
 from edgecv.trackers.overlap import Pairs
 from edgecv.types import Ints
 
+FEW_PAIRS = 40  # up to so many the solver is quicker than a look for the pairs that are sure
+NO_INDEX = np.zeros(0, np.int64)
+
 
 def assign(pairs: Pairs, rows: int, cols: int) -> tuple[Ints, Ints]:
     """Rows and columns to pair so that the sum of gains is largest; each at most once.
@@ -27,11 +30,12 @@ def assign(pairs: Pairs, rows: int, cols: int) -> tuple[Ints, Ints]:
         Two (K,) index arrays.
     """
     pairs = pairs.take(pairs.values > 0)
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    found = [(NO_INDEX, NO_INDEX)]
     while len(pairs):
-        sure = _settled(pairs, rows, cols).nonzero()[0]
+        few = len(pairs) <= FEW_PAIRS
+        sure = NO_INDEX if few else _settled(pairs, rows, cols).nonzero()[0]
         if not len(sure):
-            found.append(_solve(pairs))
+            found.append(_solve(pairs, rows, cols))
             break
         found.append((pairs.rows.take(sure), pairs.cols.take(sure)))
         if len(sure) == len(pairs):
@@ -82,18 +86,18 @@ def _untouched(
     return np.asarray(free_row.take(pairs.rows) & free_col.take(pairs.cols))
 
 
-def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
-    rows, at_row = _compact(pairs.rows)
-    cols, at_col = _compact(pairs.cols)
-    gains = np.zeros((len(rows), len(cols)))
+def _solve(pairs: Pairs, rows: int, cols: int) -> tuple[Ints, Ints]:
+    named_rows, at_row = _compact(pairs.rows, rows)
+    named_cols, at_col = _compact(pairs.cols, cols)
+    gains = np.zeros((len(named_rows), len(named_cols)))
     gains[at_row, at_col] = pairs.values
     chosen_rows, chosen_cols = linear_sum_assignment(gains, maximize=True)
     real = gains[chosen_rows, chosen_cols] > 0
-    return rows[chosen_rows[real]], cols[chosen_cols[real]]
+    return named_rows[chosen_rows[real]], named_cols[chosen_cols[real]]
 
 
-def _compact(indices: Ints) -> tuple[Ints, Ints]:
-    """The different indices, rising, and the position of each index among them."""
-    used = np.zeros(indices.max() + 1, bool)
+def _compact(indices: Ints, count: int) -> tuple[Ints, Ints]:
+    """The different indices below count, rising, and the position of each index among them."""
+    used = np.zeros(count, bool)
     used[indices] = True
     return used.nonzero()[0], (used.cumsum() - 1).take(indices)

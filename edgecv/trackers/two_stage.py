@@ -218,7 +218,7 @@ def _match(pairs: Pairs, gains: Floats, tracks: Mask, boxes: Mask) -> Ints:
     Returns:
         (2, K) tracks and boxes.
     """
-    free = (tracks.take(pairs.rows) & boxes.take(pairs.cols) & (gains > 0)).nonzero()[0]
+    free = (tracks.take(pairs.rows) & boxes.take(pairs.cols)).nonzero()[0]
     if not len(free):
         return np.zeros((2, 0), np.int64)
     possible = Pairs(pairs.rows.take(free), pairs.cols.take(free), gains.take(free))
