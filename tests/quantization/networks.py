@@ -42,6 +42,8 @@ class _Graph:
         reach = np.full((shape[0], 1, 1, 1), gain / spread)
         reach[-1] = gain
         weight = self._random.normal(0, np.prod(shape[1:]) ** -0.5, shape) * reach
+        if spread > 1:  # and so that it does reach there, whatever the weights are
+            weight[-1] = np.abs(weight[-1])
         bias = self._random.normal(0, 0.1, shape[0])
         self.constant(f"{name}.weight", weight.astype(np.float32))
         self.constant(f"{name}.bias", bias.astype(np.float32))
