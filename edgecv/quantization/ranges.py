@@ -7,7 +7,7 @@ YOLOX-Nano that alone is worth 8 dB of the detections.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from edgecv.types import Array
 
 Floats = NDArray[np.float64]
 
-MERGED = 2048  # steps of the histogram over all channels
+MERGED = 4096  # steps of the histogram over all channels
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ def choose(
         ]
         return min(found, key=lambda one: error(merged, one, activation))
     if observer == "mse":
-        return _least_error(merged, symmetric, activation)
+        candidates = _clipped(merged, symmetric, activation)
+        return min(candidates, key=lambda one: error(merged, one, activation))
     return _OBSERVERS[observer](merged, symmetric, percentile)
 
 
@@ -140,25 +141,18 @@ def _percentile(merged: Merged, symmetric: bool, percentile: float) -> Range:
     return _range(low, high, symmetric)
 
 
-def _least_error(merged: Merged, symmetric: bool, activation: str) -> Range:
-    """One end at a time, twice: each is nearly independent of the other."""
+def _clipped(merged: Merged, symmetric: bool, activation: str) -> Iterator[Range]:
     low, high = merged.low, merged.high
-    # a lone outlier may reach a hundred times as far as what matters
-    parts = np.geomspace(0.01, 1, 64)
-    if symmetric:
-        candidates = [_range(low * part, high * part, True) for part in parts]
-        return min(candidates, key=lambda one: error(merged, one, activation))
-    lows = low * np.geomspace(0.1, 1, 12)
+    lows = low * np.geomspace(0.1, 1, 10)
     if activation == "silu":
         # far below zero SiLU gives nothing: what lies there needs no steps of its own
         lows = np.unique(np.maximum(low, np.append(-np.linspace(1, 12, 23), low)))
-    best = _range(low, high, False)
-    for _ in range(2):
-        highs = [_range(best.low, high * part, False) for part in parts]
-        best = min(highs, key=lambda one: error(merged, one, activation))
-        ends = [best, *(_range(one, best.high, False) for one in lows)]
-        best = min(ends, key=lambda one: error(merged, one, activation))
-    return best
+    # a lone outlier may reach a hundred times as far as what matters
+    for part in np.geomspace(0.01, 1, 96):
+        if symmetric:
+            yield _range(low * part, high * part, True)
+        else:
+            yield from (_range(one, high * part, False) for one in lows)
 
 
 def _entropy(merged: Merged, symmetric: bool, percentile: float) -> Range:
