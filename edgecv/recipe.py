@@ -28,7 +28,7 @@ class LoadSettings(Record):
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     ] = Field(None, description="Class names in order; absent: COCO's 80, or those of the data.")
     input_size: int | None = Field(
-        None, gt=0, multiple_of=32, description="Side of the square input in pixels."
+        None, gt=0, le=8192, multiple_of=32, description="Side of the square input in pixels."
     )
 
 

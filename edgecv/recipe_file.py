@@ -37,7 +37,7 @@ def find(name: str) -> Path:
         if path.is_file():
             return path
     close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
+    hint = f"; did you mean '{close[0]}'?" if close else "."
     raise RecipeError(
         f"no recipe '{name}'{hint} No such file either. "
         f"There are: {', '.join(names())}. See: edgecv recipes list"
@@ -126,6 +126,9 @@ def _apply(values: dict[str, Any], override: str) -> Keys:
             section[name] = {}
         section = section[name]
         if not isinstance(section, dict):
-            return keys  # told as a problem of the file
+            raise RecipeError(
+                f"--set {override}: '{name}' is a value and has no settings under it; "
+                "for an example: --set quantize.images=100"
+            )
     section[keys[-1]] = value
     return keys
