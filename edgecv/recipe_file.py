@@ -70,6 +70,11 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         problems += setting_problems(error, lines, changed)
+    told = {problem.keys for problem in problems}
+    for keys in changed:
+        above = _value_above(values, keys)
+        if above and above not in told:
+            problems.append(Problem(keys, f"{'.'.join(above)} is a value, no section", 0))
     if problems:
         raise RecipeError(report(path, problems))
     return recipe
@@ -111,6 +116,16 @@ def _entries(node: Any, above: Keys = ()) -> Iterator[tuple[Keys, Any, int]]:
             yield from _entries(value, keys)
 
 
+def _value_above(values: dict[str, Any], keys: Keys) -> Keys:
+    """The first of the keys above a setting that has a value of its own; () when none has."""
+    section: Any = values
+    for depth, name in enumerate(keys[:-1], 1):
+        section = section.get(name)
+        if not isinstance(section, dict):
+            return keys[:depth]
+    return ()
+
+
 def _apply(values: dict[str, Any], override: str) -> Keys:
     key, equals, text = override.partition("=")
     keys = tuple(part.strip() for part in key.split("."))
@@ -126,9 +141,6 @@ def _apply(values: dict[str, Any], override: str) -> Keys:
             section[name] = {}
         section = section[name]
         if not isinstance(section, dict):
-            raise RecipeError(
-                f"--set {override}: '{name}' is a value and has no settings under it; "
-                "for an example: --set quantize.images=100"
-            )
+            return keys  # told as a problem
     section[keys[-1]] = value
     return keys

@@ -140,3 +140,11 @@ def test_a_wrong_override_is_told_as_one_where_the_file_was_right(tmp_path: Path
         "  --set: bench.rounds: should be greater than 0, got 0",
         "  --set: zork: unknown key",
     ]
+
+
+def test_an_override_below_a_value_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "bench: {rounds: 1}\n")
+    assert problems(path, "bench.rounds.x=1") == [
+        f"{path}: 1 problem",
+        "  --set: bench.rounds.x: bench.rounds is a value, no section",
+    ]
