@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -159,6 +160,8 @@ class Bundle:
             BundleError: no manifest, or one that cannot be understood.
         """
         path = folder / MANIFEST
+        if folder.is_file():
+            raise BundleError(f"{folder}: a file; expected a bundle, the folder that compress made")
         if not path.is_file():
             raise BundleError(
                 f"{folder}: no {MANIFEST} here, so this is no bundle. "
@@ -233,13 +236,20 @@ class Bundle:
                 return record.metrics
         return {}
 
-    def save(self) -> None:
-        """Hash every file and write the manifest, last and in one step."""
+    def save(self, written: Collection[str] | None = None) -> None:
+        """Hash the files and write the manifest, last and in one step.
+
+        Args:
+            written: names of those whose content is new; the others keep their record, so that
+                one which was changed by somebody else stays refused. None: all are new.
+        """
         known = self.manifest.files
-        files: dict[str, FileRecord] = {}
+        kept = {} if written is None else {n: r for n, r in known.items() if n not in written}
+        files: dict[str, FileRecord] = dict(kept)
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
-            if path.is_file() and name != MANIFEST and not name.startswith("."):
+            ours = path.is_file() and name != MANIFEST and not name.startswith(".")
+            if ours and name not in kept:
                 files[name] = FileRecord(sha256=sha256_of(path), size_bytes=path.stat().st_size)
         if files != known:
             self.update(files=files)
@@ -249,8 +259,11 @@ class Bundle:
 
     def verify(self) -> list[str]:
         """The names of files that are missing or differ from their recorded sha256."""
-        return [
-            name
-            for name, record in self.manifest.files.items()
-            if not self.path(name).is_file() or sha256_of(self.path(name)) != record.sha256
-        ]
+        return [name for name in self.manifest.files if self.is_changed(name)]
+
+    def is_changed(self, name: str) -> bool:
+        """Whether a file is missing or differs from its record; one without a record never does."""
+        record = self.manifest.files.get(name)
+        if record is None:
+            return False
+        return not self.path(name).is_file() or sha256_of(self.path(name)) != record.sha256

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgecv.bundle import MANIFEST
+from edgecv.bundle import MANIFEST, Bundle
 from edgecv.errors import BundleError
 
 STAGES_FOLDER = ".stages"
@@ -30,7 +30,8 @@ def check_output(out: Path) -> None:
     """
     if out.is_dir():
         names = {path.name for path in out.iterdir()}
-        if names - {LOCK} and not names & {MANIFEST, STAGES_FOLDER}:
+        ours = STAGES_FOLDER in names or (MANIFEST in names and _is_bundle(out))
+        if names - {LOCK} and not ours:
             raise BundleError(
                 f"{out}: holds something else ({', '.join(sorted(names)[:3])}), no bundle. "
                 "Name another folder with --out, or empty this one"
@@ -40,6 +41,15 @@ def check_output(out: Path) -> None:
     parent = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BundleError(f"{out}: cannot write in {parent}. Name another folder with --out")
+
+
+def _is_bundle(folder: Path) -> bool:
+    # many programs write a manifest.json
+    try:
+        Bundle.open(folder)
+    except BundleError:
+        return False
+    return True
 
 
 def check_room(out: Path, weights: str | None) -> None:

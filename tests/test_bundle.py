@@ -165,3 +165,9 @@ def test_a_text_is_replaced_whole_and_leaves_no_temporary_file(tmp_path: Path) -
     write_atomically(path, "two ü")
     assert path.read_text("utf-8") == "two ü"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_place_of_a_bundle_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(BundleError, match=r"model\.onnx: a file; expected a bundle"):
+        Bundle.open(tmp_path / "model.onnx")

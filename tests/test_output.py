@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecv.bundle import MANIFEST
+from edgecv.bundle import MANIFEST, Bundle, Manifest
 from edgecv.errors import BundleError
 from edgecv.output import check_output, check_room, locked, room_hint
 
@@ -21,7 +21,7 @@ def out(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("content", [(), (".lock",), (".stages",), (MANIFEST, "notes.txt")])
+@pytest.mark.parametrize("content", [(), (".lock",), (".stages",), (".stages", MANIFEST)])
 def test_a_folder_that_is_new_empty_or_a_bundle_is_taken(
     tmp_path: Path, content: tuple[str, ...]
 ) -> None:
@@ -29,6 +29,15 @@ def test_a_folder_that_is_new_empty_or_a_bundle_is_taken(
     for name in content:
         (tmp_path / name).touch()
     check_output(tmp_path)
+
+
+def test_a_bundle_is_known_by_what_its_manifest_says_not_by_that_name(tmp_path: Path) -> None:
+    Bundle(tmp_path, Manifest()).save()
+    (tmp_path / "notes.txt").touch()
+    check_output(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"name": "a web page", "icons": []}')
+    with pytest.raises(BundleError, match=r"holds something else \(manifest.json, notes.txt\)"):
+        check_output(tmp_path)
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import click
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines import ENGINES
 from edgecv.engines.onnxruntime import PROVIDERS
-from edgecv.errors import UsageError
+from edgecv.errors import EdgecvError, UsageError
+from edgecv.output import room_hint
 from edgecv.progress import say
 from edgecv.stages.build import Precision, build_variant, size_bytes, sources
 
@@ -35,19 +36,32 @@ def command(
 ) -> None:
     """Build an engine of BUNDLE on this machine and enter it in the manifest.
 
-    When it fails, the bundle is as it was.
+    When it fails, what is not built yet is as it was.
     """
     if provider is not None and engine != "onnxruntime":
         raise UsageError(f"--provider {provider} is for --engine onnxruntime, not {engine}")
     opened = Bundle.open(bundle)
     wanted = [precision] if precision else list(sources(opened, engine))
     details = {"provider": provider} if provider else None
-    built = [build_variant(opened, engine, one, details) for one in wanted]
-    opened.save()
+    built: list[Variant] = []
+    try:
+        for one in wanted:
+            built.append(build_variant(opened, engine, one, details))
+    except EdgecvError as error:
+        error.args = (str(error) + room_hint(bundle),)
+        raise
+    finally:
+        if built:
+            opened.save(written=_files_of(opened, built))
     for variant in built:
         if variant.details.get("numerics"):
             say(f"{variant.name}: the portable ONNX file, since no plan can be built here")
     _print(opened, built, as_json)
+
+
+def _files_of(bundle: Bundle, built: list[Variant]) -> set[str]:
+    found = [path for one in built for path in bundle.path("engines").glob(f"{one.name}.*")]
+    return {path.relative_to(bundle.folder).as_posix() for path in found}
 
 
 def _print(bundle: Bundle, built: list[Variant], as_json: bool) -> None:

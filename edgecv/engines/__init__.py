@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from edgecv.bundle import Bundle, Variant, sha256_of
+from edgecv.bundle import Bundle, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine, check_batch
 from edgecv.errors import BundleError, EngineError, UsageError
 from edgecv.machine import Int8Cpu, int8_cpu, read_cpu
@@ -17,6 +17,7 @@ __all__ = [
     "PooledEngine",
     "build_engine",
     "check_batch",
+    "check_variant",
     "open_engine",
 ]
 
@@ -59,8 +60,7 @@ def open_engine(
     if requests < 1 or (threads is not None and threads < 1):
         raise ValueError(f"threads is {threads}, requests is {requests}; expected 1 or more")
     module = import_module(_module_of(variant.engine))
-    _check_cpu(bundle, variant)
-    _check_files(bundle, variant)
+    check_variant(bundle, variant)
     engine: Engine = module.open(bundle, variant, threads=threads, requests=requests)
     return engine
 
@@ -79,6 +79,16 @@ def build_engine(engine: str, source: Path, folder: Path, name: str) -> Built:
     """
     built: Built = import_module(_module_of(engine)).build(source, folder, name)
     return built
+
+
+def check_variant(bundle: Bundle, variant: Variant) -> None:
+    """Refuse a file that is not as it was built, or that this CPU would compute wrongly.
+
+    Raises:
+        BundleError, EngineError: as `open_engine`.
+    """
+    _check_cpu(bundle, variant)
+    _check_files(bundle, variant)
 
 
 def _module_of(engine: str) -> str:
@@ -108,8 +118,5 @@ def _check_files(bundle: Bundle, variant: Variant) -> None:
         raise BundleError(f"{path}: the file of variant {variant.name} is missing. {again}")
     # an IR's weights stand beside it under the same name
     for name in (variant.file, str(Path(variant.file).with_suffix(".bin").as_posix())):
-        record = bundle.manifest.files.get(name)
-        if record is None:
-            continue
-        if not bundle.path(name).is_file() or sha256_of(bundle.path(name)) != record.sha256:
+        if bundle.is_changed(name):
             raise BundleError(f"{bundle.path(name)}: not the file of the manifest. {again}")

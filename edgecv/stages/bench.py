@@ -12,6 +12,7 @@ from typing import Any
 from edgecv.bundle import Bundle, Variant
 from edgecv.child import Child, ChildEndedError
 from edgecv.data.pictures import find_pictures, read_picture
+from edgecv.engines import check_variant
 from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import DataError, EngineError
 from edgecv.machine import available_cores
@@ -79,8 +80,11 @@ def bench(
     """Time some variants; as `run`, without "skipped".
 
     Raises:
+        BundleError: a file is not as it was built.
         EngineError: a variant cannot be opened or run.
     """
+    for variant in variants:
+        check_variant(bundle, variant)
     environment = fingerprint()  # before: the load average is that of the others
     threads = available_cores()
     with ExitStack() as stack, bar("timing", settings.rounds * 2 * len(variants)) as advance:

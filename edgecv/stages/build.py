@@ -55,7 +55,11 @@ def sources(bundle: Bundle, engine: str) -> dict[Precision, str]:
     if float_source and not bundle.path(float_source).is_file():
         raise BundleError(
             f"{bundle.folder}: no {float_source}, which {engine} is built from. "
-            "Make it: edgecv compress with the sections load and export"
+            + (
+                "Make it: edgecv compress with the sections load and export"
+                if float_source == "model.onnx"
+                else "Only a network that came as a checkpoint has it; take --engine onnxruntime"
+            )
         )
     found: dict[Precision, str] = {"fp32": float_source}
     int8_source = f"onnx/{engine}-int8.onnx"
@@ -72,7 +76,7 @@ def build_variant(
     It is written beside and moved in when complete: on failure the old file is still there.
 
     Raises:
-        BundleError: there is nothing to build that precision from.
+        BundleError: there is nothing to build that precision from, or it was changed.
         MissingExtraError, EngineError: of the engine.
     """
     name = f"{engine}-{precision}"
@@ -81,6 +85,11 @@ def build_variant(
         raise BundleError(
             f"{bundle.folder}: no onnx/{name}.onnx, which {name} is built from. "
             f"Make it: edgecv compress with the section quantize and target {engine}"
+        )
+    if bundle.is_changed(have[precision]):
+        raise BundleError(
+            f"{bundle.path(have[precision])}: not the file of the manifest, so nothing is built "
+            f"from it. Make it again: edgecv compress --fresh --out {bundle.folder}"
         )
     with TemporaryDirectory(dir=bundle.folder, prefix=".build-") as staging:
         built = build_engine(engine, bundle.path(have[precision]), Path(staging), name)

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from small_bundles import small_bundle
 
-from edgecv.bundle import Bundle
+from edgecv.bundle import Bundle, Variant
 from edgecv.cli import bench, build, doctor
-from edgecv.errors import BundleError, UsageError
+from edgecv.errors import BundleError, EngineError, UsageError
 
 
 @pytest.fixture
@@ -65,6 +65,50 @@ def test_a_provider_is_for_onnxruntime_only(bundle: Bundle) -> None:
     output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "cuda")
     variant = Bundle.open(bundle.folder).variant("onnxruntime")
     assert variant.details["provider"] == "cuda"
+
+
+def test_building_one_engine_does_not_vouch_for_other_files(bundle: Bundle) -> None:
+    (bundle.folder / "labels.txt").write_text("a\nb\n")
+    opened = Bundle.open(bundle.folder)
+    opened.save()
+    (bundle.folder / "labels.txt").write_text("b\na\n")
+    output(build.command, bundle.folder, "--engine", "null")
+    output(build.command, bundle.folder, "--engine", "onnxruntime")
+    assert Bundle.open(bundle.folder).verify() == ["labels.txt"]
+
+
+def test_nothing_is_built_from_a_file_that_was_changed(bundle: Bundle) -> None:
+    with (bundle.folder / "model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(BundleError, match=r"model\.onnx: not the file of the manifest.*--fresh"):
+        output(build.command, bundle.folder, "--engine", "openvino")
+
+
+def test_a_build_that_fails_halfway_enters_what_it_built(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = build.build_variant
+
+    def once(opened: Bundle, engine: str, precision: str, details: None) -> Variant:
+        if precision == "int8":
+            raise EngineError("refused")
+        return real(opened, engine, "fp32", details)
+
+    monkeypatch.setattr(build, "build_variant", once)
+    monkeypatch.setattr(build, "sources", lambda *_: {"fp32": "", "int8": ""})
+    with pytest.raises(EngineError, match="refused"):
+        output(build.command, bundle.folder, "--engine", "openvino")
+    found = Bundle.open(bundle.folder)
+    assert [variant.name for variant in found.manifest.variants] == ["openvino-fp32"]
+    assert found.verify() == []
+
+
+def test_bench_refuses_a_file_that_was_changed(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "onnxruntime")
+    with (bundle.folder / "model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(BundleError, match=r"model\.onnx: not the file of the manifest"):
+        output(bench.command, bundle.folder)
 
 
 def test_bench_prints_a_table_of_eighty_columns(bundle: Bundle) -> None:

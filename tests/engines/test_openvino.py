@@ -16,6 +16,7 @@ def test_float_stays_float32_on_a_cpu_with_bfloat16(tmp_path: Path) -> None:
     weights = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)
     bundle = small_bundle(tmp_path / "bundle")
     onnx.save(small_graph(weights=weights), bundle.path("model.onnx"))
+    bundle.save()
     batch = picture_batch()
     expected = batch[:, ::8, ::8].reshape(1, 16, 3).astype(np.float64) @ weights[:4].T
     with open_engine(bundle, build_variant(bundle, "openvino", "fp32")) as engine:

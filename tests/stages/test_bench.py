@@ -9,7 +9,7 @@ import pytest
 from small_bundles import small_bundle
 
 from edgecv.bundle import Bundle, Variant
-from edgecv.errors import DataError, EngineError
+from edgecv.errors import BundleError, DataError, EngineError
 from edgecv.recipe import BenchSettings
 from edgecv.stages import Context
 from edgecv.stages.bench import PICTURES, bench, pictures_of, run, timed_variants
@@ -53,8 +53,11 @@ def test_a_bundle_whose_manifest_is_not_written_yet_is_timed(bundle: Bundle) -> 
 
 
 def test_a_variant_that_cannot_run_is_named(bundle: Bundle) -> None:
-    variant = Variant(name="openvino-int8", engine="openvino", precision="int8", file="gone.xml")
-    with pytest.raises(EngineError, match=r"timing openvino-int8: .*gone\.xml.*missing"):
+    variant = Variant(name="openvino-int8", engine="openvino", precision="int8", file="x.xml")
+    with pytest.raises(BundleError, match=r"x\.xml.*openvino-int8 is missing"):
+        bench(bundle, [variant], QUICK, [])
+    bundle.path("x.xml").write_text("no IR")
+    with pytest.raises(EngineError, match=r"timing openvino-int8: .*x\.xml"):
         bench(bundle, [variant], QUICK, [])
 
 
