@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from edgecv.bundle import sha256_of
 from edgecv.data.dataset import Dataset, open_dataset
 from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
-from edgecv.errors import UsageError
+from edgecv.errors import DataError, UsageError
 from edgecv.progress import Advance, bar, say
 from edgecv.recipe import Recipe
 from edgecv.stages import Context, Input
@@ -52,6 +52,11 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         )
     digests: dict[Input, str] = {"weights": _digest_of_weights(weights)}
     dataset = None if context.data is None else open_dataset(context.data)
+    if dataset is not None and not any(len(sample.class_ids) for sample in dataset.samples):
+        raise DataError(
+            f"{context.data}: no box in the ground truth, so there is nothing to score. "
+            "Annotate some pictures, or give them as --calibration"
+        )
     pictures = [] if context.calibration is None else find_pictures(context.calibration)
     total = len(pictures) + (len(dataset.samples) if dataset else 0)
     with bar("reading pictures", total) as advance:

@@ -15,9 +15,10 @@ from edgecv.bundle import Bundle, StageRecord
 from edgecv.data.dataset import class_map
 from edgecv.errors import BudgetMissedError, EdgecvError
 from edgecv.inputs import Inputs, check_calibration, open_inputs
+from edgecv.machine import int8_cpu
 from edgecv.metrics.latency import fingerprint, versions
 from edgecv.output import check_output, check_room, locked, room_hint
-from edgecv.plan import Step, check_packages, make_plan
+from edgecv.plan import Step, check_cpu, check_packages, make_plan
 from edgecv.progress import bar, say
 from edgecv.recipe import Recipe
 from edgecv.stages import Context
@@ -46,6 +47,7 @@ def plan(recipe: Recipe, context: Context, out: Path, *, fresh: bool = False) ->
         UsageError: or one of its kinds: recipe, inputs, packages or output folder are not usable.
     """
     check_output(out)
+    check_cpu(recipe, int8_cpu())
     inputs = open_inputs(recipe, context)
     steps = make_plan(recipe, inputs)
     there = [number for number, step in enumerate(steps, 1) if has_result(out, step)]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecv.bundle import Record, sha256_of
-from edgecv.errors import MissingExtraError, RecipeError
+from edgecv.errors import MissingExtraError, RecipeError, UsageError
 from edgecv.inputs import Inputs
-from edgecv.machine import has_nvidia_gpu, int8_cpu, read_cpu
+from edgecv.machine import Int8Cpu, has_nvidia_gpu, int8_cpu, read_cpu
 from edgecv.metrics.latency import versions
 from edgecv.recipe import Recipe
 from edgecv.stages import STAGES, Stage
@@ -96,6 +96,25 @@ def check_packages(steps: Sequence[Step], first: int = 0) -> None:
             if distribution in OPTIONAL - targets or not module or find_spec(module) is not None:
                 continue
             raise MissingExtraError(module, extra, f"stage {step.name}")
+
+
+def check_cpu(recipe: Recipe, here: Int8Cpu) -> None:
+    """Refuse, before anything runs, INT8 files that this CPU would have to measure but cannot.
+
+    Raises:
+        UsageError: they have 8-bit weights, and this CPU adds products in 16 bits.
+    """
+    settings, build = recipe.quantize, recipe.build
+    if settings is None or build is None or not (recipe.evaluate or recipe.bench):
+        return
+    cpu = here if settings.cpu == "auto" else settings.cpu
+    eight = settings.weight_bits == 8 or (settings.weight_bits == "auto" and cpu != "x86")
+    if eight and here == "x86" and set(build.targets) & {"openvino", "onnxruntime"}:
+        raise UsageError(
+            f"quantize: 8-bit weights for '{cpu}' overflow on this CPU ({read_cpu().model}, plain "
+            "x86), so the files cannot be measured here. Leave quantize.cpu and "
+            "quantize.weight_bits at auto, or only build: --set evaluate=null --set bench=null"
+        )
 
 
 def _check_sections(sections: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -125,3 +126,14 @@ def test_pictures_that_cannot_be_used_are_counted_and_named(
     (run.data / "images" / "0.png").unlink()
     with pytest.raises(DataError, match="7 usable pictures, at least 8"):
         check_calibration(run.data)
+
+
+def test_ground_truth_without_a_box_is_refused(run: SmallRun) -> None:
+    truth = run.data / "instances.json"
+    before = truth.read_text("utf-8")
+    truth.write_text(json.dumps(json.loads(before) | {"annotations": []}), "utf-8")
+    try:
+        with pytest.raises(DataError, match=r"no box in the ground truth.*--calibration"):
+            open_inputs(run.recipe, run.context)
+    finally:
+        truth.write_text(before, "utf-8")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from edgecv import plan as plan_module
-from edgecv.errors import MissingExtraError, RecipeError
+from edgecv.errors import MissingExtraError, RecipeError, UsageError
 from edgecv.inputs import Inputs
-from edgecv.plan import check_packages, make_plan
+from edgecv.plan import check_cpu, check_packages, make_plan
 from edgecv.recipe import Recipe
 from edgecv.stages import Context
 
@@ -68,3 +68,29 @@ def test_only_packages_of_the_targets_are_asked_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(plan_module, "find_spec", lambda n: None if n == "openvino" else True)
     targets = {"targets": ["tensorrt"]}
     check_packages(make_plan(recipe(load={}, export={}, build=targets, bench={}), INPUTS))
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({}, False),
+        ({"cpu": "x86-vnni"}, True),
+        ({"cpu": "arm"}, True),
+        ({"cpu": "arm", "weight_bits": 7}, False),
+        ({"weight_bits": 8}, True),
+    ],
+    ids=str,
+)
+def test_files_that_overflow_on_this_cpu_are_not_measured_here(
+    settings: dict[str, object], refused: bool
+) -> None:
+    wanted = {"quantize": settings, "build": {"targets": ["openvino"]}}
+    check_cpu(recipe(**wanted), "x86")
+    for stage in ("evaluate", "bench"):
+        check_cpu(recipe(**wanted, **{stage: {}}), "x86-vnni")
+        if not refused:
+            check_cpu(recipe(**wanted, **{stage: {}}), "x86")
+            continue
+        with pytest.raises(UsageError, match=r"overflow on this CPU.*--set evaluate=null"):
+            check_cpu(recipe(**wanted, **{stage: {}}), "x86")
+    check_cpu(recipe(quantize=settings, build={"targets": ["tensorrt"]}, bench={}), "x86")

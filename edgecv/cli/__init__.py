@@ -26,6 +26,7 @@ VERBS = {
 }
 
 
+NO_MEMORY = "not enough memory. Give fewer pictures a call, or a smaller network"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -81,7 +82,12 @@ def main() -> None:
     except ModuleNotFoundError as error:
         _fail(str(_missing(error)), MissingExtraError.exit_status)
     except MemoryError:
-        _fail("not enough memory. Give fewer pictures a call, or a smaller network", 1)
+        _fail(NO_MEMORY, 1)
+    except RuntimeError as error:
+        # torch's own way to say it
+        if "allocate memory" not in str(error):
+            raise
+        _fail(NO_MEMORY, 1)
     except OSError as error:
         # a full disk is, as a wrong folder, for the caller to put right
         _fail(_explain(error), 2 if error.errno in FULL else 1)

@@ -35,6 +35,15 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         ) from error
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
         raise _broken(path, error) from error
+    newest = onnx.defs.onnx_opset_version()
+    opset = max((e.version for e in model.opset_import if e.domain in STANDARD), default=0)
+    if opset > newest:
+        raise ModelError(
+            f"{path}: written in opset {opset}, {newest} is the newest known here. "
+            "Export it with opset 17"
+        )
+    if model.graph.node and not model.graph.output:
+        raise ModelError(f"{path}: the graph has no output; expected boxes and scores in one")
     try:
         refuse_operators(path, model)
         onnx.checker.check_model(model)

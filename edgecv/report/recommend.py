@@ -58,12 +58,20 @@ def recommend(
 
 
 def keeps_budget(variant: VariantReport, max_drop: float) -> bool | None:
-    """Whether a variant is accurate enough: by mAP, else by parity; None when not measured."""
-    if variant.drop is not None:
+    """Whether a variant is accurate enough: by mAP, else by parity; None when not measured.
+
+    Data on which float scores no more than the budget cannot show a loss: parity decides then.
+    """
+    if variant.drop is not None and _float_map(variant) > max_drop:
         return variant.drop.mAP <= max_drop
     if variant.parity is not None and variant.parity.matched is not None:
         return variant.parity.matched >= MATCHED_MIN
     return None
+
+
+def _float_map(variant: VariantReport) -> float:
+    lost = variant.drop.mAP if variant.drop else 0.0
+    return lost + variant.accuracy.mAP if variant.accuracy else float("inf")
 
 
 def faster(variant: VariantReport, other: VariantReport, samples: Samples) -> bool:

@@ -15,7 +15,7 @@ from edgecv.engines import Engine, open_engine
 from edgecv.errors import DataError, EngineError, UsageError
 from edgecv.metrics.detection import Interval, compare_detections, score_detections
 from edgecv.metrics.parity import Agreement, Expected, agree, expect, parity
-from edgecv.progress import Advance, bar
+from edgecv.progress import Advance, bar, say
 from edgecv.recipe import EvaluateSettings
 from edgecv.runtime.postprocess import postprocess
 from edgecv.runtime.preprocess import letterbox
@@ -24,6 +24,8 @@ from edgecv.types import Array, Detections
 
 # engines whose float variant the others are compared with, first choice first
 REFERENCES = ("onnxruntime", "openvino", "tensorrt", "torch")
+# float mAP below which a loss cannot show
+SCORE_MIN = 0.01
 # enough for parity, which needs no ground truth
 PICTURES = 100
 
@@ -200,6 +202,11 @@ def _summary(dataset: Dataset | None, images: int, bundle: Bundle, found: dict[s
         return f"{len(found)} variants on {images} pictures, without ground truth"
     scores = {name: one["accuracy"]["mAP"] for name, one in found.items()}
     reference = reference_of(bundle.manifest.variants)
+    if reference and scores[reference.name] < SCORE_MIN:
+        say(
+            f"{dataset.name}: float finds hardly anything ({scores[reference.name]:.4f} mAP), so "
+            "no loss can show. Check that network and ground truth are of the same task"
+        )
     int8 = [variant.name for variant in bundle.manifest.variants if variant.precision == "int8"]
     told = f"{dataset.name}: " + (f"float {scores[reference.name]:.4f} mAP" if reference else "")
     if not int8:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +91,8 @@ def _from_onnx(bundle: Bundle, settings: ExportSettings) -> tuple[onnx.ModelProt
         input_size=size.width if size.width == size.height else None,
     )
     source = open_source(bundle.path(SOURCE), load)
+    # messages name the file that was given
+    source = replace(source, path=Path(bundle.metrics("load").get("weights", source.path)))
     return to_contract(source, settings.batch, settings.opset), infer_source(source), ""
 
 

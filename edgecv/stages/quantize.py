@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecv.bundle import Bundle
-from edgecv.errors import UsageError
+from edgecv.errors import ModelError, UsageError
 from edgecv.machine import Int8Cpu, int8_cpu
 from edgecv.recipe import QuantizeSettings
 from edgecv.stages import Context
@@ -29,6 +29,7 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     Raises:
         UsageError: no pictures to calibrate on, or a conv to keep that does not exist.
         DataError: a picture cannot be read, or too few are there.
+        ModelError: the graph has no conv that could be in INT8.
     """
     import onnx
 
@@ -36,6 +37,7 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     from edgecv.quantization.execute import Pictures
     from edgecv.quantization.files import calibrate
     from edgecv.quantization.network import read_network
+    from edgecv.quantization.plan import quantisable
 
     folder = context.calibration or context.data
     if folder is None:
@@ -43,6 +45,13 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     usable, _ = usable_pictures(folder, CALIBRATION_MIN)
     network = read_network(onnx.load(bundle.path("model.onnx")))
     _check_names(settings.keep_float, [layer.name for layer in network.layers])
+    if not quantisable(network, settings.keep_float):
+        raise ModelError(
+            f"{bundle.spec.name}: nothing to quantise: of {len(network.layers)} convs "
+            f"{sum(layer.final for layer in network.layers)} are predictions, which stay in float, "
+            f"and quantize.keep_float names {len(settings.keep_float)}. "
+            "To go without INT8: --set quantize=null"
+        )
     pictures = Pictures(usable, bundle.spec.input).spread(settings.images)
     cpu: Int8Cpu = int8_cpu() if settings.cpu == "auto" else settings.cpu
     files = calibrate(network, bundle.spec.output, pictures, settings, cpu)

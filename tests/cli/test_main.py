@@ -88,6 +88,7 @@ def test_wrong_options_are_refused_by_click(call: Call) -> None:
         (EngineError("c"), 1, "edgecv: c\n"),
         (BudgetMissedError("d"), 3, "edgecv: d\n"),
         (MemoryError(), 1, "edgecv: not enough memory."),
+        (RuntimeError("can't allocate memory: 30 GB"), 1, "edgecv: not enough memory."),
         (OSError(errno.ENOSPC, "x", "f"), 2, "edgecv: f: no space left on the disk. Make room"),
         (OSError(errno.ENOSPC, "x"), 2, "edgecv: no space left on the disk."),
         (PermissionError(errno.EACCES, "Permission denied", "f"), 1, "edgecv: f: Permission"),
@@ -119,6 +120,8 @@ def test_a_defect_of_edgecv_itself_is_not_hidden(failing: Callable[[BaseExceptio
         failing(ModuleNotFoundError("x", name="nobody_knows"))
     with pytest.raises(ZeroDivisionError):
         failing(ZeroDivisionError())
+    with pytest.raises(RuntimeError):
+        failing(RuntimeError("a defect"))
 
 
 def test_a_reader_that_leaves_early_sees_no_traceback() -> None:

@@ -51,6 +51,18 @@ def test_something_else_is_refused_in_one_line(tmp_path: Path, content: bytes) -
     assert "\n" not in str(caught.value)
 
 
+def test_an_opset_of_the_future_and_a_graph_without_output_are_told_as_such(
+    tmp_path: Path,
+) -> None:
+    model = yolo_onnx("yolov8")
+    del model.graph.output[:]
+    with pytest.raises(ModelError, match="the graph has no output"):
+        read_onnx(save(tmp_path / "d.onnx", model))
+    model.opset_import[0].version = 99
+    with pytest.raises(ModelError, match=r"written in opset 99, \d+ is the newest known here"):
+        read_onnx(save(tmp_path / "d.onnx", model))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"none\.onnx: no such file"):
         read_onnx(tmp_path / "none.onnx")

@@ -89,6 +89,7 @@ def test_the_table_asks_for_vnni_only_where_the_weights_need_it(make: Make) -> N
     assert make(cpu="x86").table(NOTHING).cpu == "any"
     assert make(cpu="x86-vnni").table(NOTHING).cpu == "x86-vnni"
     assert make(cpu="x86-vnni", weight_bits=7).table(NOTHING).cpu == "any"
+    assert make(cpu="arm").table(NOTHING).cpu == "x86-vnni"
 
 
 def test_the_onnxruntime_file_runs_in_integers_and_answers_as_its_nodes_say(

@@ -7,7 +7,7 @@ import pytest
 
 from edgecv.report.advice import advise
 from edgecv.report.recommend import best_int8, faster, keeps_budget, p90_ms, recommend
-from edgecv.report.schema import Drop, Latency, Parity, VariantReport
+from edgecv.report.schema import Accuracy, Drop, Latency, Parity, VariantReport
 
 BUDGET = 0.005
 
@@ -98,6 +98,15 @@ def test_without_ground_truth_agreement_decides() -> None:
     found = recommend([variant("a-fp32", 12.0), variant("a-int8", 5.0, matched=0.95)], BUDGET)
     assert found.name == "a-int8"
     assert "no ground truth" in found.reason
+
+
+def test_data_on_which_float_finds_nothing_shows_no_loss_so_agreement_decides() -> None:
+    blind = {"accuracy": Accuracy(mAP=0.001, mAP50=0.001), "drop": 0.0}
+    assert keeps_budget(variant("openvino-int8", 1.0, **blind), BUDGET) is None
+    assert keeps_budget(variant("openvino-int8", 1.0, matched=0.5, **blind), BUDGET) is False
+    assert keeps_budget(variant("openvino-int8", 1.0, matched=1.0, **blind), BUDGET) is True
+    seeing = {"accuracy": Accuracy(mAP=0.2, mAP50=0.2), "drop": 0.0}
+    assert keeps_budget(variant("openvino-int8", 1.0, matched=0.5, **seeing), BUDGET) is True
 
 
 def test_int8_whose_accuracy_nobody_measured_is_not_recommended() -> None:

@@ -45,6 +45,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     wrong = GOOD.copy()
     wrong[4:] = GOOD[4:][[1, 1, 2]] * 0.7
     onnx.save(small_graph(weights=wrong), made.path("onnx/onnxruntime-int8.onnx"))
+    made.save()
     for engine, precision in (("openvino", "fp32"), ("onnxruntime", "int8")):
         build_variant(made, engine, precision)  # type: ignore[arg-type]
     build_variant(made, "onnxruntime", "fp32")

@@ -104,6 +104,15 @@ def test_detectors_of_other_exporters_are_exported(tmp_path: Path, head: str) ->
     assert metrics["macs"] == 3 * 64 * 64 * 3 * values
 
 
+def test_a_batch_that_the_file_does_not_take_is_refused_by_the_name_that_was_given(
+    tmp_path: Path,
+) -> None:
+    onnx.save(yolo_onnx("yolov8", names="['a', 'b', 'c']"), tmp_path / "mine.onnx")
+    bundle = loaded(tmp_path / "bundle", tmp_path / "mine.onnx")
+    with pytest.raises(ModelError, match=r"/mine\.onnx: its batch is fixed at 1, .* is 4"):
+        export.run(bundle, ExportSettings(batch=4), Context())
+
+
 def test_the_layout_found_by_the_load_stage_is_used(tmp_path: Path) -> None:
     # 126 boxes fit no layout of 64 x 64, so that only the name tells
     model = yolo_onnx("yolov8", names="['a', 'b', 'c']")

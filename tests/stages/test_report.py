@@ -26,6 +26,7 @@ def built(tmp_path: Path) -> Bundle:
     weights = np.concatenate([np.zeros((2, 3)), np.ones((2, 3)), np.ones((CLASSES, 3))]) / 64
     for name, kind in (("model.onnx", None), ("onnx/onnxruntime-int8.onnx", "uint8")):
         onnx.save(small_graph(1, kind, weights.astype(np.float32)), bundle.path(name))
+    bundle.save()
     build.run(bundle, BuildSettings(targets=("onnxruntime",)), Context())
     bundle.save()
     return bundle
