@@ -3,8 +3,8 @@
 Every file has its own: what hurts a symmetric file may be harmless in another. Convs go back in the
 order of the damage that each does alone and of the work that it is, until the noise that is left
 is 30 dB below the detections or the allowance of work in float is used up. A data set of some
-dozen photos cannot see the last decibels, so the noise decides first; the metric decides whether
-the allowance has to grow.
+dozen photos cannot see the last decibels, so the noise decides first. Where the metric is missed
+nevertheless, it decides alone: quiet is not enough then, and the allowance grows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Step:
 
 
 def give_back(
-    ranking: Mapping[str, float], work: Mapping[str, float], allowance: float
+    ranking: Mapping[str, float],
+    work: Mapping[str, float],
+    allowance: float,
+    quiet: float = QUIET,
 ) -> list[str]:
     """The convs to leave in float: what takes most noise away within an allowance of work.
 
@@ -58,31 +61,41 @@ def give_back(
         ranking: the dB that each conv leaves alone.
         work: its share of all multiply-accumulates.
         allowance: most of that to give back.
+        quiet: noise against detections at which nothing more goes back.
     """
     noise = {name: 10 ** (-value / 10) for name, value in ranking.items()}
     by_damage = sorted(noise, key=lambda name: -noise[name])
     by_work = sorted(noise, key=lambda name: -noise[name] / (work[name] + LEAST_WORK))
-    filled = [_fill(order, noise, work, allowance) for order in (by_work, by_damage)]
+
+    def left(names: list[str]) -> float:
+        rest = sum(value for name, value in noise.items() if name not in names)
+        return max(quiet, rest)
+
+    def fill(order: list[str]) -> list[str]:
+        return _fill(order, work, allowance, lambda names: left(names) <= quiet)
+
     # enough is enough: of two that leave it quiet, the one that is less work
-    return min(filled, key=lambda names: (_left(names, noise), sum(work[name] for name in names)))
+    return min(
+        (fill(order) for order in (by_work, by_damage)),
+        key=lambda names: (left(names), sum(work[name] for name in names)),
+    )
 
 
 def _fill(
-    order: list[str], noise: Mapping[str, float], work: Mapping[str, float], allowance: float
+    order: list[str],
+    work: Mapping[str, float],
+    allowance: float,
+    enough: Callable[[list[str]], bool],
 ) -> list[str]:
     found: list[str] = []
     spent = 0.0
     for name in order:
-        if _left(found, noise) <= QUIET:
+        if enough(found):
             break
         if spent + work[name] <= allowance:
             found.append(name)
             spent += work[name]
     return found
-
-
-def _left(names: list[str], noise: Mapping[str, float]) -> float:
-    return max(QUIET, sum(noise.values()) - sum(noise[name] for name in names))
 
 
 def allowances(most: float) -> Iterator[float]:
@@ -98,7 +111,7 @@ def search(
     target: str,
     budget: BudgetSettings,
     float_score: float | None,
-    attempt: Callable[[str, float], Step],
+    attempt: Callable[[str, float, float], Step],
 ) -> list[Step]:
     """Allow a target more and more float until it loses no more than the budget.
 
@@ -106,22 +119,25 @@ def search(
         target: whose file.
         budget: the largest drop, and most work in float.
         float_score: mAP of the float graph; None without ground truth: one try it is then.
-        attempt: quantise for the target within an allowance and measure.
+        attempt: quantise for the target within an allowance, until so quiet, and measure.
 
     Returns:
         The tries, the chosen one last: the first that holds, or the one that loses least.
     """
-    steps: list[Step] = []
-    for allowance in allowances(budget.max_float):
-        steps.append(attempt(target, allowance))
-        if float_score is None or steps[-1].drop(float_score) <= budget.max_drop:
+    first, *more = allowances(budget.max_float)
+    steps = [attempt(target, first, QUIET)]
+    if float_score is None or steps[0].drop(float_score) <= budget.max_drop:
+        return steps
+    for allowance in more or [first]:
+        step = attempt(target, allowance, 0.0)
+        if step.kept_float == steps[-1].kept_float:
+            continue
+        steps.append(step)
+        if step.drop(float_score) <= budget.max_drop:
             return steps
-        if len(steps) > 1 and steps[-1].kept_float == steps[-2].kept_float:
-            break
-    known = float_score or 0.0
-    steps.sort(key=lambda step: -step.drop(known))
+    steps.sort(key=lambda step: -step.drop(float_score))
     say(
-        f"  {target}: INT8 loses {steps[-1].drop(known):.4f} mAP at best, the budget is "
+        f"  {target}: INT8 loses {steps[-1].drop(float_score):.4f} mAP at best, the budget is "
         f"{budget.max_drop}; {budget.max_float:.0%} of the work may be in float"
     )
     return steps

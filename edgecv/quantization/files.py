@@ -10,7 +10,7 @@ import onnx
 
 from edgecv.bundle import OutputSpec
 from edgecv.machine import Int8Cpu
-from edgecv.quantization.budget import give_back
+from edgecv.quantization.budget import QUIET, give_back
 from edgecv.quantization.emit import Integers, emit
 from edgecv.quantization.execute import Pictures
 from edgecv.quantization.network import Network
@@ -58,10 +58,10 @@ class Files:
     rankings: dict[str, dict[str, float]]
     known: Reference
 
-    def kept_float(self, target: str, allowance: float) -> list[str]:
-        """The convs of a target's file to give back to float."""
+    def kept_float(self, target: str, allowance: float, quiet: float = QUIET) -> list[str]:
+        """The convs of a target's file to give back to float, as `give_back`."""
         work = {one.name: self.network.share({one.name}) for one in self.network.layers}
-        found = give_back(self.rankings[target], work, allowance)
+        found = give_back(self.rankings[target], work, allowance, quiet)
         if target == "tensorrt":
             found += [
                 one.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -35,13 +36,20 @@ class Judge:
         self._data = open_dataset(data) if data else None
         self.data = self._data.name if self._data else None
         self.float_score = None
+        self._known: dict[tuple[str, tuple[str, ...]], Step] = {}
         if self._data is not None:
             exact = self._exact(files.network.model)
             self.float_score = self._score(self._data, exact, "float")
 
-    def attempt(self, target: str, allowance: float) -> Step:
-        """Measure a target's file with that share of the work in float."""
-        kept = self._files.kept_float(target, allowance)
+    def attempt(self, target: str, allowance: float, quiet: float) -> Step:
+        """Measure a target's file with that share of the work in float, or what makes it quiet."""
+        kept = self._files.kept_float(target, allowance, quiet)
+        key = (target, tuple(kept))
+        if key not in self._known:
+            self._known[key] = self._measure(target, allowance, kept)
+        return replace(self._known[key], allowance=allowance)
+
+    def _measure(self, target: str, allowance: float, kept: list[str]) -> Step:
         model = self._files.emission(target, kept)
         score = None
         if self._data is not None:

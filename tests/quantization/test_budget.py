@@ -25,6 +25,11 @@ def test_giving_back_ends_when_what_is_left_is_quiet() -> None:
     assert give_back(RANKING, WORK, allowance=1.0) == ["bad", "dear"]
 
 
+def test_giving_back_goes_on_to_the_allowance_where_quiet_is_not_enough() -> None:
+    assert give_back(RANKING, WORK, allowance=1.0, quiet=0.0) == ["bad", "dear", "fair", "good"]
+    assert give_back(RANKING, WORK, allowance=0.025, quiet=0.0) == ["bad", "fair"]
+
+
 def test_nothing_to_rank_gives_nothing_back() -> None:
     assert give_back({}, {}, allowance=1.0) == []
 
@@ -36,7 +41,7 @@ def test_allowances_grow_and_end_with_the_most(most: float) -> None:
     assert found[-1] == most
 
 
-def step(target: str, allowance: float, score: float | None = None) -> Step:
+def step(target: str, allowance: float, quiet: float = 0, score: float | None = None) -> Step:
     return Step(target, allowance, [f"{allowance}"], 20.0, score)
 
 
@@ -54,15 +59,33 @@ def test_where_no_try_holds_the_one_that_loses_least_is_last() -> None:
         "openvino",
         BudgetSettings(max_drop=0.005, max_float=0.3),
         0.5,
-        lambda target, share: step(target, share, 0.45 if abs(share - best) < 1e-6 else 0.4),
+        lambda target, share, quiet: step(
+            target, share, quiet, 0.45 if abs(share - best) < 1e-6 else 0.4
+        ),
     )
     assert len(steps) > 2
     assert steps[-1].score == 0.45
 
 
-def test_tries_that_no_longer_change_anything_end_the_search() -> None:
+def test_tries_that_change_nothing_are_no_steps() -> None:
     same = Step("openvino", 0.1, ["a"], 20.0, 0.1)
-    assert len(search("openvino", BudgetSettings(), 0.5, lambda *how: same)) == 2
+    assert search("openvino", BudgetSettings(), 0.5, lambda *how: same) == [same]
+
+
+@pytest.mark.parametrize("most", [0.05, 0.5])
+def test_a_quiet_network_that_misses_the_metric_gives_back_what_the_budget_allows(
+    most: float,
+) -> None:
+    ranking, work = {"a": 40.0, "large": 41.0}, {"a": 0.04, "large": 0.4}
+
+    def attempt(target: str, allowance: float, quiet: float) -> Step:
+        kept = give_back(ranking, work, allowance, quiet)
+        return Step(target, allowance, kept, 40.0, 0.4 + 0.04 * len(kept))
+
+    steps = search("openvino", BudgetSettings(max_drop=0.0, max_float=most), 0.5, attempt)
+    assert [one.kept_float for one in steps] == [[], ["a"], ["a", "large"]][
+        : 2 if most < 0.1 else 3
+    ]
 
 
 def test_without_ground_truth_there_is_one_try() -> None:
@@ -70,4 +93,4 @@ def test_without_ground_truth_there_is_one_try() -> None:
 
 
 def test_a_gain_is_no_loss() -> None:
-    assert step("openvino", 0.1, 0.6).drop(0.5) < 0
+    assert step("openvino", 0.1, score=0.6).drop(0.5) < 0
