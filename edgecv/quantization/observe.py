@@ -6,9 +6,9 @@ how many pictures there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from edgecv.quantization.network import Layer, Network
 from edgecv.types import Array
 
 Floats = NDArray[np.float64]
+Item = TypeVar("Item")
 
 BINS = 1024  # a channel: four to a step of int8, so that the error inside a step is seen
 TENSOR_BYTES = 256 << 20  # of tensors taken out of the graph in one pass
@@ -71,7 +72,7 @@ class Moments:
 def observe(network: Network, tensors: Sequence[str], pictures: Pictures) -> dict[str, Histogram]:
     """A histogram of each tensor over all pictures: one pass for the ranges, one for the counts."""
     found: dict[str, Histogram] = {}
-    groups = list(_groups(network, tensors))
+    groups = list(_groups(tensors, lambda name: network.sizes.get(name, 0), TENSOR_BYTES))
     with bar("calibrating", 2 * len(groups) * len(pictures)) as advance:
         for names in groups:
             run = Runner(network.model, names)
@@ -80,19 +81,22 @@ def observe(network: Network, tensors: Sequence[str], pictures: Pictures) -> dic
     return found
 
 
-def _groups(network: Network, tensors: Sequence[str]) -> Iterator[list[str]]:
-    """Tensors that are small enough together to be taken out of the graph at once."""
-    group: list[str] = []
+def _groups(items: Iterable[Item], size: Callable[[Item], int], limit: int) -> Iterator[list[Item]]:
+    """Neighbours whose sizes in bytes stay within a limit together; one alone may exceed it."""
+    group: list[Item] = []
     total = 0
-    for name in tensors:
-        size = network.sizes.get(name, 0)
-        if group and total + size > TENSOR_BYTES:
+    for item in items:
+        if group and total + size(item) > limit:
             yield group
             group, total = [], 0
-        group.append(name)
-        total += size
+        group.append(item)
+        total += size(item)
     if group:
         yield group
+
+
+def _moment_bytes(layer: Layer) -> int:
+    return int(layer.groups * layer.grouped_weight.shape[2] ** 2 * 4)
 
 
 def _by_channel(value: Array) -> Array:
@@ -154,7 +158,8 @@ def moments(
         pictures: a sample of them is used.
     """
     sample = pictures.spread(MOMENT_PICTURES)
-    groups = list(_moment_groups([layer for layer in network.layers if layer.name in layers]))
+    wanted = [layer for layer in network.layers if layer.name in layers]
+    groups = list(_groups(wanted, _moment_bytes, MOMENT_BYTES))
     with bar("measuring inputs", len(groups) * len(sample)) as advance:
         for group in groups:
             run = Runner(network.model, sorted({layer.input for layer in group}))
@@ -168,20 +173,6 @@ def moments(
                 advance()
             for layer in group:
                 yield layer, _mean(sums.pop(layer.name), len(sample))
-
-
-def _moment_groups(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
-    group: list[Layer] = []
-    total = 0
-    for layer in layers:
-        size = layer.groups * layer.grouped_weight.shape[2] ** 2 * 4
-        if group and total + size > MOMENT_BYTES:
-            yield group
-            group, total = [], 0
-        group.append(layer)
-        total += size
-    if group:
-        yield group
 
 
 def _zero_moments(layer: Layer) -> Moments:
