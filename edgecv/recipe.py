@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
 from edgecv.bundle import Record
 
@@ -30,6 +30,105 @@ class LoadSettings(Record):
     input_size: int | None = Field(
         None, gt=0, le=8192, multiple_of=32, description="Side of the square input in pixels."
     )
+
+
+class AugmentSettings(Record):
+    """How training pictures are varied; mosaic and mixup end before the plain epochs."""
+
+    mosaic: float = Field(
+        1.0, ge=0, le=1, description="Share of pictures put together from four, with their boxes."
+    )
+    mixup: float = Field(
+        0.0, ge=0, le=1, description="Share of mosaics blended with another picture."
+    )
+    degrees: float = Field(10.0, ge=0, le=180, description="Largest rotation, to either side.")
+    translate: float = Field(
+        0.1, ge=0, le=1, description="Largest shift, as a part of the picture's side."
+    )
+    scale: Annotated[
+        tuple[PositiveFloat, PositiveFloat],
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    ] = Field((0.5, 1.5), description="Smallest and largest zoom.")
+    shear: float = Field(2.0, ge=0, lt=90, description="Largest shear in degrees.")
+    hue: float = Field(
+        0.015, ge=0, le=0.5, description="Largest shift of hue, as a part of its circle."
+    )
+    saturation: float = Field(
+        0.5, ge=0, le=1, description="Largest relative change of saturation, up or down."
+    )
+    value: float = Field(
+        0.3, ge=0, le=1, description="Largest relative change of brightness, up or down."
+    )
+    flip: float = Field(0.5, ge=0, le=1, description="Share of pictures mirrored left to right.")
+    multiscale: int = Field(
+        2, ge=0, le=16, description="Steps of 32 px that the input side varies to either side."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AugmentSettings:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError("scale should be the smallest zoom, then the largest")
+        return self
+
+
+class TrainSettings(Record):
+    """How a network is trained or fine-tuned."""
+
+    variant: Literal["yolox_nano", "yolox_tiny", "yolox_s", "yolox_m"] = Field(
+        "yolox_nano", description="Network to train from scratch, where no weights are given."
+    )
+    freeze: Literal["none", "backbone"] = Field(
+        "none", description="backbone: features stay as they are, the head alone learns."
+    )
+    input_size: int | None = Field(
+        None,
+        gt=0,
+        le=8192,
+        multiple_of=32,
+        description="Side of the square input in pixels; absent: that of the loaded network.",
+    )
+    epochs: int = Field(100, gt=0, description="Times that every picture is seen.")
+    plain_epochs: int = Field(
+        15,
+        ge=0,
+        description="Last epochs, without mosaic and mixup and with an L1 loss on the boxes; "
+        "at most 15 % of all epochs.",
+    )
+    batch: int = Field(16, gt=0, description="Pictures a step, over all processes.")
+    lr: float = Field(
+        0.01, gt=0, description="Peak learning rate of 64 pictures a step; scaled with batch."
+    )
+    warmup_epochs: float = Field(1.0, ge=0, description="Epochs in which the rate rises.")
+    weight_decay: float = Field(5e-4, ge=0, description="Of weights; biases and norms have none.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of SGD, Nesterov's.")
+    ema: float = Field(
+        0.9998, ge=0, lt=1, description="Decay of the averaged weights, which are the result."
+    )
+    precision: Literal["auto", "fp32", "amp"] = Field(
+        "auto", description="auto: amp (16-bit where it is safe) on a GPU, fp32 on a CPU."
+    )
+    seed: int = Field(0, ge=0, description="Every random choice follows from it.")
+    workers: int = Field(2, ge=0, description="Threads that prepare pictures.")
+    validate_every: int = Field(5, gt=0, description="Epochs from one validation to the next.")
+    checkpoint_every_s: float = Field(
+        120, ge=0, description="Seconds after which a stopped run may have to be repeated."
+    )
+    train_split: str = Field("train", description="Name of the part to learn from.")
+    val_split: str = Field("val", description="Name of the part to choose the best weights by.")
+    val_fraction: float = Field(
+        0.1, gt=0, lt=1, description="Part of the training pictures held out where val is absent."
+    )
+    custom: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:\w+$",
+        description="module:function that gives a torch Dataset, instead of a known format.",
+    )
+    augment: AugmentSettings = AugmentSettings()
+
+    @property
+    def plain_from(self) -> int:
+        """The first epoch, from 0, without mosaic and mixup; `epochs` when there is none."""
+        return self.epochs - min(self.plain_epochs, round(0.15 * self.epochs))
 
 
 class ExportSettings(Record):
@@ -109,6 +208,7 @@ class Recipe(Record):
 
     recipe: Literal[1] = Field(1, description="Version of the recipe format.")
     load: LoadSettings | None = None
+    train: TrainSettings | None = None
     export: ExportSettings | None = None
     quantize: QuantizeSettings | None = None
     build: BuildSettings | None = None
