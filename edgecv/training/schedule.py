@@ -1,4 +1,4 @@
-"""What follows from the number of a step alone: learning rate, size of the pictures, EMA's decay."""
+"""What follows from the number of a step alone: learning rate, side of the pictures, decay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ SIZE_STREAM = 2  # keeps this stream of random numbers apart from those of the p
 RAMP_STEPS = 2000  # the EMA forgets its start over so many steps
 
 
-def learning_rate(settings: TrainSettings, step: int, steps_an_epoch: int) -> float:
+def steps_in_epoch(pictures: int, settings: TrainSettings) -> int:
+    """Whole batches in so many pictures, at least one.
+
+    What is left over waits for the next epoch, which shuffles anew: a step of few pictures would
+    count as much as the others, and its batch statistics be noise.
+    """
+    return max(1, pictures // settings.batch)
+
+
+def learning_rate(settings: TrainSettings, step: int, epoch_steps: int) -> float:
     """The rate of a step of the whole run, from 0.
 
     It rises with the square of the step, falls as half a cosine to 5 % of the peak, and stays
@@ -24,8 +33,8 @@ def learning_rate(settings: TrainSettings, step: int, steps_an_epoch: int) -> fl
     Source: Ge et al. 2021 (arXiv 2107.08430), section 2.1. Differs: scaled to `batch` of 64.
     """
     peak = settings.lr * settings.batch / REFERENCE_BATCH
-    warmup = settings.warmup_epochs * steps_an_epoch
-    fall_ends = settings.plain_from * steps_an_epoch
+    warmup = settings.warmup_epochs * epoch_steps
+    fall_ends = settings.plain_from * epoch_steps
     if step < warmup:
         return float(peak * ((step + 1) / math.ceil(warmup)) ** 2)
     if step >= fall_ends:
