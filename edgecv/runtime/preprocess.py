@@ -53,27 +53,47 @@ def letterbox(image: Image, spec: InputSpec, out: Image | None = None) -> tuple[
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"image is {image.shape} {image.dtype}, expected (H, W, 3) uint8 BGR")
+    height, width = image.shape[:2]
+    out, inside, placed = place((width, height), spec, out)
+    if inside.shape == image.shape:
+        inside[:] = image
+    else:
+        source = np.ascontiguousarray(image)
+        resized = cv2.resize(source, (inside.shape[1], inside.shape[0]), dst=inside)
+        if resized is not inside and not np.shares_memory(resized, out):
+            inside[:] = resized
+    return out, placed
+
+
+def place(
+    size_wh: tuple[int, int], spec: InputSpec, out: Image | None = None
+) -> tuple[Image, Image, Letterbox]:
+    """A padded input of the network, without the picture yet.
+
+    Args:
+        size_wh: of the picture, in pixels.
+        spec, out: as for `letterbox`.
+
+    Returns:
+        The input; the view of it that the resized picture has to fill; where that stands.
+
+    Raises:
+        ValueError: `out` has another shape or type.
+    """
     shape = (spec.height, spec.width, 3)
     if out is None:
         out = np.empty(shape, np.uint8)
     elif out.shape != shape or out.dtype != np.uint8 or not out.flags.c_contiguous:
         raise ValueError(f"out is {out.shape} {out.dtype}, expected {shape} uint8, C-contiguous")
-    height, width = image.shape[:2]
+    width, height = size_wh
     new_width, new_height = _fit(width, height, spec)
     centered = spec.align == "center"
     left = (spec.width - new_width) // 2 if centered else 0
     top = (spec.height - new_height) // 2 if centered else 0
     _pad(out, left, top, left + new_width, top + new_height, spec.pad_value)
     inside = out[top : top + new_height, left : left + new_width]
-    if (new_width, new_height) == (width, height):
-        inside[:] = image
-    else:
-        source = np.ascontiguousarray(image)
-        resized = cv2.resize(source, (new_width, new_height), dst=inside)
-        if resized is not inside and not np.shares_memory(resized, out):
-            inside[:] = resized
     scale = min(spec.width / width, spec.height / height)
-    return out, Letterbox(scale, left, top, width, height)
+    return out, inside, Letterbox(scale, left, top, width, height)
 
 
 def _fit(width: int, height: int, spec: InputSpec) -> tuple[int, int]:

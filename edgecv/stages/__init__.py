@@ -52,6 +52,8 @@ class Stage(NamedTuple):
 _NETWORK = ("torch", "onnx", "onnxruntime", "numpy")
 _TARGETS = ("openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "numpy")
 _PICTURES = ("opencv-python-headless",)
+# the video loop beside them decides nothing of a stage's result
+_PROCESS = ("runtime/preprocess.py", "runtime/postprocess.py")
 
 # name in the recipe -> the stage
 STAGES = {
@@ -63,7 +65,7 @@ STAGES = {
     ),
     "export": Stage(
         "edgecv.stages.export:run",
-        sources=("models", "engines", "data", "runtime", "stages/load.py"),
+        sources=("models", "engines", "data", *_PROCESS, "stages/load.py"),
         packages=(*_NETWORK, *_PICTURES, "onnxslim"),
         reads=("calibration",),
         after=("load",),
@@ -71,7 +73,7 @@ STAGES = {
     "quantize": Stage(
         "edgecv.stages.quantize:run",
         sources=(
-            *("quantization", "models", "engines", "data", "metrics", "runtime"),
+            *("quantization", "models", "engines", "data", "metrics", *_PROCESS),
             "stages/evaluate.py",
         ),
         packages=(*_NETWORK, *_PICTURES, "hotcoco"),
@@ -87,21 +89,21 @@ STAGES = {
     ),
     "evaluate": Stage(
         "edgecv.stages.evaluate:run",
-        sources=("engines", "metrics", "runtime", "data"),
+        sources=("engines", "metrics", *_PROCESS, "data"),
         packages=(*_TARGETS, *_PICTURES, "hotcoco"),
         after=("build",),
         machine=True,
     ),
     "bench": Stage(
         "edgecv.stages.bench:run",
-        sources=("engines", "metrics", "runtime", "data"),
+        sources=("engines", "metrics", *_PROCESS, "runtime/timing.py", "data"),
         packages=(*_TARGETS, *_PICTURES),
         after=("build",),
         machine=True,
     ),
     "report": Stage(
         "edgecv.stages.report:run",
-        sources=("report", "engines", "runtime", "data"),
+        sources=("report", "engines", *_PROCESS, "data"),
         packages=(*_TARGETS, *_PICTURES, "jinja2"),
         after=("load",),
     ),
