@@ -49,6 +49,7 @@ RINGS = {
     "engines/torch": BENCH,
     "models": BENCH,
     "quantization": BENCH,
+    "training": BENCH,
     "stages/load": BENCH,
     "stages/export": BENCH,
     "stages/quantize": BENCH,
