@@ -34,6 +34,17 @@ def bar(title: str, total: int | None) -> Iterator[Advance]:
 
 
 @contextmanager
+def noted_bar(total: int, start: int = 0) -> Iterator[Callable[[str, str], None]]:
+    """A bar of `total` steps, `start` of which are done; each step has a title and a note."""
+    with _display() as progress:
+        task = progress.add_task("", total=total, completed=start, note="")
+        try:
+            yield lambda title, note: progress.update(task, advance=1, description=title, note=note)
+        finally:
+            progress.remove_task(task)
+
+
+@contextmanager
 def byte_bar(title: str, total: int | None, start: int = 0) -> Iterator[Callable[[int], None]]:
     """A bar of bytes, `start` of which are there; call what it yields with each piece's length."""
     with _display() as progress:
@@ -70,5 +81,11 @@ class _Figures(ProgressColumn):
         if task.total is None:
             return Text(f"{done}{name}" if unit else f"{task.elapsed or 0:.0f} s", "dim")
         total = f"{task.total / unit:.1f}" if unit else f"{task.total:.0f}"
-        left = "" if task.time_remaining is None else f", {task.time_remaining:.0f} s left"
-        return Text(f"{done}/{total}{name}{left}", "dim")
+        left = "" if task.time_remaining is None else f", {_duration(task.time_remaining)} left"
+        return Text(f"{done}/{total}{name}{left}{task.fields.get('note', '')}", "dim")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -109,11 +109,9 @@ class TrainSettings(Record):
     )
     seed: int = Field(0, ge=0, description="Every random choice follows from it.")
     workers: int = Field(
-        2, ge=0, description="Processes that prepare pictures beside the training; 0: none."
+        2, ge=0, description="Threads that prepare pictures beside the training; 0: none."
     )
-    cache_mb: int = Field(
-        512, ge=0, description="Memory for decoded pictures, over all workers; 0: none."
-    )
+    cache_mb: int = Field(512, ge=0, description="Memory for decoded pictures; 0: none.")
     validate_every: int = Field(5, gt=0, description="Epochs from one validation to the next.")
     checkpoint_every_s: float = Field(
         120, ge=0, description="Seconds after which a stopped run may have to be repeated."

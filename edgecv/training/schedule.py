@@ -15,15 +15,6 @@ SIZE_STREAM = 2  # keeps this stream of random numbers apart from those of the p
 RAMP_STEPS = 2000  # the EMA forgets its start over so many steps
 
 
-def steps_in_epoch(pictures: int, settings: TrainSettings) -> int:
-    """Whole batches in so many pictures, at least one.
-
-    What is left over waits for the next epoch, which shuffles anew: a step of few pictures would
-    count as much as the others, and its batch statistics be noise.
-    """
-    return max(1, pictures // settings.batch)
-
-
 def learning_rate(settings: TrainSettings, step: int, epoch_steps: int) -> float:
     """The rate of a step of the whole run, from 0.
 

@@ -1,0 +1,97 @@
+"""How good a network in training is, by the preprocessing and the protocol of `edgecv eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgecv.bundle import InputSpec
+from edgecv.data.dataset import Dataset
+from edgecv.data.samples import Mark, make_sample
+from edgecv.errors import EdgecvError
+from edgecv.metrics.detection import DetectionScore, score_detections
+from edgecv.models.deploy import Decode
+from edgecv.models.yolox import Yolox
+from edgecv.progress import bar
+from edgecv.recipe import EvaluateSettings
+from edgecv.runtime.postprocess import postprocess
+from edgecv.runtime.preprocess import Letterbox, letterbox
+from edgecv.training.pictures import DatasetPictures, Pictures
+from edgecv.types import Detections, Image
+
+PROTOCOL = EvaluateSettings()
+BATCH = 8
+
+
+def truth_of(pictures: Pictures) -> Dataset:
+    """The ground truth of pictures, to score against; reads each where they are of no data set."""
+    if isinstance(pictures, DatasetPictures):
+        return pictures.dataset
+    samples = []
+    for index in range(len(pictures)):
+        image, boxes, class_ids = pictures.picture(index)
+        marks = [
+            Mark((left, top, right, bottom), class_id)
+            for (left, top, right, bottom), class_id in zip(
+                boxes.tolist(), class_ids.tolist(), strict=True
+            )
+        ]
+        size = (image.shape[1], image.shape[0])
+        samples.append(make_sample(Path(f"{pictures.name}[{index}]"), index, size, marks))
+    names = pictures.class_names
+    return Dataset(pictures.name, Path(pictures.name), "custom", names, tuple(samples))
+
+
+def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) -> DetectionScore:
+    """Score a network by COCO's protocol, without an interval.
+
+    Args:
+        model: in eval mode; its classes are those of the truth.
+        pictures: to look at, as large as the truth says.
+        truth: as `truth_of` gives it.
+        input_size: side of the square input in pixels.
+
+    Raises:
+        EdgecvError: the network's answer is not finite.
+    """
+    if isinstance(pictures, DatasetPictures):
+        pictures = DatasetPictures(pictures.dataset)  # as large as they are, none kept
+    with bar("validating", len(pictures)) as advance:
+        found = []
+        for detections in _detections(model, pictures, input_size):
+            found.append(detections)
+            advance()
+    return score_detections(
+        truth, found, truth.class_names, max_boxes=PROTOCOL.max_boxes, resamples=0
+    )
+
+
+def _detections(model: Yolox, pictures: Pictures, input_size: int) -> Iterator[Detections]:
+    size = InputSpec(width=input_size, height=input_size)
+    device = next(model.parameters()).device
+    decode = Decode(input_size, input_size, model.config.classes).to(device)
+    for start in range(0, len(pictures), BATCH):
+        places: list[tuple[Image, Letterbox]] = [
+            letterbox(pictures.picture(index).image, size)
+            for index in range(start, min(start + BATCH, len(pictures)))
+        ]
+        images = torch.from_numpy(np.stack([image for image, _ in places])).to(device)
+        with torch.inference_mode():
+            boxes, scores = decode(model(images.permute(0, 3, 1, 2).float()))
+        if not (boxes.isfinite().all() and scores.isfinite().all()):
+            raise EdgecvError(
+                f"{pictures.name}: the network's answer is not finite, so it has diverged. "
+                "Train with a lower rate: --set train.lr=..."
+            )
+        for row, (_, place) in enumerate(places):
+            yield postprocess(
+                boxes[row].cpu().numpy(),
+                scores[row].cpu().numpy(),
+                place,
+                score_min=PROTOCOL.score_min,
+                nms_iou=PROTOCOL.nms_iou,
+                max_boxes=PROTOCOL.max_boxes,
+            )
