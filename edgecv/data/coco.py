@@ -21,6 +21,11 @@ def find(folder: Path) -> list[Path]:
     return direct or [path for path in nested if path.stem.startswith("instances")] or nested
 
 
+def splits(folder: Path) -> list[str]:
+    """What the annotation files are named after, sorted; empty for `instances.json` alone."""
+    return sorted(filter(None, map(_split_of, find(folder))))
+
+
 def read(folder: Path, split: str | None) -> tuple[Dataset, list[str]]:
     """The data set, and what is wrong with its annotations.
 
@@ -43,7 +48,7 @@ def read(folder: Path, split: str | None) -> tuple[Dataset, list[str]]:
     for image in images:
         try:
             size = int(image["width"]), int(image["height"])
-            where = _picture(folder, path.stem, str(image["file_name"]))
+            where = _picture(folder, _split_of(path), str(image["file_name"]))
             samples.append(make_sample(where, int(image["id"]), size, marks.pop(image["id"], [])))
         except (KeyError, TypeError, ValueError):
             problems.append(f"{path.name}: an image needs id, width, height, file_name: {image}")
@@ -59,7 +64,8 @@ def _choose(folder: Path, files: list[Path], split: str | None) -> Path:
     if split is None and len(files) == 1:
         return files[0]
     wanted = split or "val"
-    matching = [path for path in files if wanted in path.stem]
+    named = [path for path in files if _split_of(path) == wanted]
+    matching = named or [path for path in files if wanted in path.stem]
     if len(matching) == 1:
         return matching[0]
     raise DataError(
@@ -111,8 +117,11 @@ def _marks(
     return found
 
 
-def _picture(folder: Path, stem: str, name: str) -> Path:
-    split = stem.removeprefix("instances").lstrip("_")
+def _split_of(path: Path) -> str:
+    return path.stem.removeprefix("instances").lstrip("_")
+
+
+def _picture(folder: Path, split: str, name: str) -> Path:
     roots = [folder / "images", folder]
     if split:
         roots += [folder / split, folder / "images" / split]

@@ -14,7 +14,7 @@ from edgecv.data.samples import Dataset, Sample, problems_of, refuse
 from edgecv.errors import DataError
 from edgecv.types import Ints
 
-__all__ = ["Dataset", "Sample", "class_map", "open_dataset"]
+__all__ = ["Dataset", "Sample", "class_map", "open_dataset", "read_dataset", "split_names"]
 
 
 class Reader(Protocol):
@@ -23,6 +23,8 @@ class Reader(Protocol):
     LOOKED_FOR: str
 
     def find(self, folder: Path) -> list[Path]: ...
+
+    def splits(self, folder: Path) -> list[str]: ...
 
     def read(self, folder: Path, split: str | None) -> tuple[Dataset, list[str]]: ...
 
@@ -41,6 +43,35 @@ def open_dataset(folder: Path, split: str | None = None) -> Dataset:
         DataError: no format or two formats recognised, or problems in the ground truth: all of
             them, counted, the first few named.
     """
+    dataset, problems = read_dataset(folder, split)
+    if problems:
+        refuse(folder, problems)
+    if not dataset.samples:
+        raise DataError(f"{folder}: the ground truth lists no picture")
+    return dataset
+
+
+def read_dataset(folder: Path, split: str | None = None) -> tuple[Dataset, list[str]]:
+    """A data set as far as it can be read, and what `open_dataset` would refuse it for.
+
+    Raises:
+        DataError: no format or two formats recognised, no such split, or an annotation file that
+            cannot be understood at all.
+    """
+    dataset, problems = _reader(folder).read(folder, split)
+    return dataset, problems + [p for sample in dataset.samples for p in problems_of(sample)]
+
+
+def split_names(folder: Path) -> list[str]:
+    """The parts that a data set is divided into, sorted; empty when it is all one.
+
+    Raises:
+        DataError: no format or two formats recognised.
+    """
+    return _reader(folder).splits(folder)
+
+
+def _reader(folder: Path) -> Reader:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected a data set")
     found = {name: reader for name, reader in READERS.items() if reader.find(folder)}
@@ -54,13 +85,7 @@ def open_dataset(folder: Path, split: str | None = None) -> Dataset:
             "keep one, move the others elsewhere"
         )
     (reader,) = found.values()
-    dataset, problems = reader.read(folder, split)
-    problems += [problem for sample in dataset.samples for problem in problems_of(sample)]
-    if problems:
-        refuse(folder, problems)
-    if not dataset.samples:
-        raise DataError(f"{folder}: the ground truth lists no picture")
-    return dataset
+    return reader
 
 
 def class_map(dataset: Dataset, model_class_names: Sequence[str]) -> Ints:

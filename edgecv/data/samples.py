@@ -105,7 +105,7 @@ def problems_of(sample: Sample) -> list[str]:
         return [f"{name}: annotated as {_size(stated)}, the picture is {_size(size)}{turned}"]
     found = []
     for index, box in enumerate(sample.boxes_xyxy.tolist()):
-        problem = _box_problem(box, stated)
+        problem = box_problem(box, stated)
         if problem:
             found.append(f"{name}: box {index + 1} {problem}")
     return found
@@ -124,7 +124,8 @@ def refuse(where: Path, problems: Sequence[str]) -> NoReturn:
     raise DataError("\n".join([f"{where}: {count}; correct the annotations:", *lines]))
 
 
-def _box_problem(box_xyxy: Sequence[float], size_wh: tuple[int, int]) -> str:
+def box_problem(box_xyxy: Sequence[float], size_wh: tuple[int, int]) -> str:
+    """What is wrong with a box of a picture of that width and height; empty when nothing is."""
     left, top, right, bottom = box_xyxy
     if not np.isfinite(box_xyxy).all():
         return f"is not finite: {_numbers(box_xyxy)}"

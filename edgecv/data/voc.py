@@ -9,12 +9,19 @@ from edgecv.data.pictures import SUFFIXES
 from edgecv.data.samples import Dataset, Mark, make_sample
 from edgecv.errors import DataError
 
+# ImageSets/Main also lists the pictures of each class, and trainval, which is two of these
+SPLITS = ("test", "train", "val")
 LOOKED_FOR = "Annotations/*.xml, or *.xml beside the pictures (VOC)"
 
 
 def find(folder: Path) -> list[Path]:
     """Annotation files of this format in a folder, sorted."""
     return sorted((folder / "Annotations").glob("*.xml")) or sorted(folder.glob("*.xml"))
+
+
+def splits(folder: Path) -> list[str]:
+    """Which of train, val and test there is a list for, sorted."""
+    return [name for name in SPLITS if _listing(folder, name).is_file()]
 
 
 def read(folder: Path, split: str | None) -> tuple[Dataset, list[str]]:
@@ -55,7 +62,7 @@ def _chosen(folder: Path, split: str | None, problems: list[str]) -> list[Path]:
     files = find(folder)
     if split is None:
         return files
-    listing = folder / "ImageSets" / "Main" / f"{split}.txt"
+    listing = _listing(folder, split)
     if not listing.is_file():
         raise DataError(f"{folder}: no split '{split}': expected the list {listing}")
     by_stem = {path.stem: path for path in files}
@@ -64,6 +71,10 @@ def _chosen(folder: Path, split: str | None, problems: list[str]) -> list[Path]:
         f"{name}: listed in {listing.name}, no xml" for name in wanted if name not in by_stem
     ]
     return [by_stem[name] for name in wanted if name in by_stem]
+
+
+def _listing(folder: Path, split: str) -> Path:
+    return folder / "ImageSets" / "Main" / f"{split}.txt"
 
 
 def _names(root: ElementTree.Element) -> list[str]:

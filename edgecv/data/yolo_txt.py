@@ -20,6 +20,15 @@ def find(folder: Path) -> list[Path]:
     return [path for name in ("data.yaml", "data.yml") if (path := folder / name).is_file()]
 
 
+def splits(folder: Path) -> list[str]:
+    """The splits that data.yaml names, sorted.
+
+    Raises:
+        DataError: it cannot be understood.
+    """
+    return sorted(_present(_load(find(folder)[0])))
+
+
 def read(folder: Path, split: str | None) -> tuple[Dataset, list[str]]:
     """The data set, and what is wrong with its labels; a picture without a label file is empty.
 
@@ -74,8 +83,12 @@ def _class_names(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def _present(content: dict[str, Any]) -> list[str]:
+    return [name for name in SPLITS if content.get(name)]
+
+
 def _choose(path: Path, content: dict[str, Any], split: str | None) -> str:
-    present = [name for name in SPLITS if content.get(name)]
+    present = _present(content)
     wanted = split or (present[0] if len(present) == 1 else "val")
     if wanted not in present:
         have = ", ".join(present) or "none"

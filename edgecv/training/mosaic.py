@@ -10,7 +10,7 @@ import numpy as np
 from edgecv.boxes import area, clip
 from edgecv.training.augment_affine import PAD, Canvas, fitted
 from edgecv.training.pictures import Labelled
-from edgecv.types import Array, Image
+from edgecv.types import Image
 
 
 def mosaic(four: Sequence[Labelled], side: int, draw: np.random.Generator) -> Canvas:
@@ -30,7 +30,7 @@ def mosaic(four: Sequence[Labelled], side: int, draw: np.random.Generator) -> Ca
     canvas = np.full((2 * side, 2 * side, 3), PAD, np.uint8)
     boxes, whole = [], []
     for number, picture in enumerate(four):
-        scale = side / max(picture.image.shape)
+        scale = side / max(picture.image.shape[:2])
         size = fitted(picture.image, side)
         corner = x if number % 2 else x - size[0], y if number >= 2 else y - size[1]
         _paste(canvas, np.asarray(cv2.resize(picture.image, size), np.uint8), corner)
