@@ -16,12 +16,14 @@ from edgecv.errors import EdgecvError, MissingExtraError
 # verb -> where its command is, and the line that `edgecv --help` shows for it
 VERBS = {
     "compress": ("edgecv.cli.compress:command", "Make INT8 engines and a report of a detector."),
+    "train": ("edgecv.cli.train:command", "Train or fine-tune a detector on your pictures."),
     "recipes": ("edgecv.cli.recipes:command", "List, show and check recipes."),
     "inspect": ("edgecv.cli.inspect:command", "Print a bundle and verify its files."),
     "build": ("edgecv.cli.build:command", "Build an engine on this machine."),
     "eval": ("edgecv.cli.eval:command", "Score an engine on pictures with ground truth."),
     "bench": ("edgecv.cli.bench:command", "Time a bundle's engines on this machine."),
     "track": ("edgecv.cli.track:command", "Track the boxes of a MOT folder, and score it."),
+    "run": ("edgecv.cli.run:command", "Detect and track the objects of videos or cameras."),
     "doctor": ("edgecv.cli.doctor:command", "Say what this machine can run and build."),
 }
 

@@ -30,6 +30,9 @@ ENGINES = {
     "null": "edgecv.engines.null",
 }
 
+# those whose compilation is worth keeping
+_COMPILES = frozenset({"openvino"})
+
 # requirement of a variant -> CPUs that multiply its integers exactly; only plain x86 overflows
 _EXACT_ON: dict[str, tuple[Int8Cpu, ...]] = {
     "any": ("x86", "x86-vnni", "arm"),
@@ -40,7 +43,12 @@ _EXACT_ON: dict[str, tuple[Int8Cpu, ...]] = {
 
 
 def open_engine(
-    bundle: Bundle, variant: Variant, *, threads: int | None = None, requests: int = 1
+    bundle: Bundle,
+    variant: Variant,
+    *,
+    threads: int | None = None,
+    requests: int = 1,
+    cache: Path | None = None,
 ) -> Engine:
     """A variant of a bundle, ready to run.
 
@@ -50,6 +58,7 @@ def open_engine(
         threads: cores to use; None: all that the backend takes by itself.
         requests: calls in flight that `submit` runs at once. More than one asks the backend
             for throughput, one for latency.
+        cache: folder where a backend that compiles (openvino) keeps the result for next time.
 
     Raises:
         UsageError: an engine that is not known.
@@ -61,7 +70,8 @@ def open_engine(
         raise ValueError(f"threads is {threads}, requests is {requests}; expected 1 or more")
     module = import_module(_module_of(variant.engine))
     check_variant(bundle, variant)
-    engine: Engine = module.open(bundle, variant, threads=threads, requests=requests)
+    kept = {"cache": cache} if variant.engine in _COMPILES else {}
+    engine: Engine = module.open(bundle, variant, threads=threads, requests=requests, **kept)
     return engine
 
 

@@ -35,8 +35,15 @@ def build(source: Path, folder: Path, name: str) -> Built:
     return Built(f"{name}.xml", {"version": str(ov.__version__)}, {})
 
 
-def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int) -> Engine:
-    """Compile an IR for this CPU.
+def open(
+    bundle: Bundle,
+    variant: Variant,
+    *,
+    threads: int | None,
+    requests: int,
+    cache: Path | None = None,
+) -> Engine:
+    """Compile an IR for this CPU, or take what an earlier call left in the folder `cache`.
 
     Raises:
         MissingExtraError: openvino is not installed.
@@ -49,6 +56,8 @@ def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int
         # without it CPUs that have bfloat16 compute float layers in it, and fp32 is not fp32
         "INFERENCE_PRECISION_HINT": "f32",
     }
+    if cache is not None:
+        settings["CACHE_DIR"] = str(cache)
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     path = bundle.path(variant.file)

@@ -1,0 +1,110 @@
+"""The summary of `edgecv run`: eighty columns, or JSON."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TextIO
+
+import psutil
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.runtime.clock import now
+from edgecv.runtime.loop import LoopSettings
+from edgecv.runtime.stats import Stats
+from edgecv.runtime.summary import bounds
+from edgecv.runtime.timing import peak_rss_mb
+
+
+def summary(
+    bundle: Bundle,
+    variant: Variant,
+    settings: LoopSettings,
+    stats: Stats,
+    alone: dict[str, float] | None,
+    power: dict[str, float | None],
+    live: bool,
+) -> dict[str, Any]:
+    """All that is known of a run, ready for JSON; docs/run.md says what each means."""
+    told = stats.to_json()
+    problems = [one["problem"] for one in told["streams"].values() if one["problem"]]
+    process = psutil.Process()
+    began_s = now() - (time.time() - process.create_time())
+    return {
+        "bundle": str(bundle.folder),
+        "variant": variant.name,
+        "tracker": settings.tracker,
+        **told,
+        **bounds(stats, alone, live),
+        "first_result_s": None if stats.first_s is None else round(stats.first_s - began_s, 2),
+        "memory_mb": {"rss": round(process.memory_info().rss / 1e6, 1), "peak": peak_rss_mb()},
+        **power,
+        "problems": [*problems, *told["problems"]],
+    }
+
+
+def print_summary(told: dict[str, Any], file: TextIO) -> None:
+    """Streams, stages, then what bounds the speed."""
+    console = Console(file=file, width=80, highlight=False, markup=False)
+    console.print(_streams(told))
+    console.print(_stages(told))
+    for line in _lines(told):
+        console.print(line, soft_wrap=True)
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table.add_column(heads[0], overflow="ellipsis", no_wrap=True)
+    for head in heads[1:]:
+        table.add_column(head, justify="right")
+    return table
+
+
+def _streams(told: dict[str, Any]) -> Table:
+    heads = ("stream", "frames", "done", "dropped", "fps", "age p50", "p90", "p99", "tracks")
+    table = _table(f"{told['variant']}, tracker {told['tracker'] or 'none'}", *heads)
+    rows = list(told["streams"].items())
+    if len(rows) > 1:
+        rows.append(("all", told | {"fps": told["end_to_end_fps"], "tracks": ""}))
+    for name, row in rows:
+        causes = ", ".join(f"{count} {cause}" for cause, count in row["dropped"].items())
+        counts = [str(row["frames_in"]), str(row["processed"]), causes or "0"]
+        ages = [_ms(row["age_ms"], key) for key in ("p50", "p90", "p99")]
+        table.add_row(name, *counts, _number(row["fps"], ".1f"), *ages, str(row["tracks"]))
+    return table
+
+
+def _stages(told: dict[str, Any]) -> Table:
+    table = _table("milliseconds a frame", "stage", "p50", "p90", "p99", "CPU")
+    for name, times in told["stages_ms"].items():
+        if times is not None:
+            cells = [_ms(times, key) for key in ("p50", "p90", "p99")]
+            table.add_row(name, *cells, _number(told["cpu_ms"].get(name), ".1f"))
+    return table
+
+
+def _lines(told: dict[str, Any]) -> list[str]:
+    lines = []
+    if told["of_engine"] is not None:
+        lines.append(
+            f"{told['end_to_end_fps']:.1f} frames a second, {told['of_engine']:.2f} of the engine "
+            f"alone ({told['engine_only_fps']:.1f}); this CPU allows {told['ceiling']:.2f}"
+        )
+    if told["bound_by"] is not None:
+        lines.append(f"bound by {told['bound_by']}")
+    memory = told["memory_mb"]
+    facts = [f"first result after {_number(told['first_result_s'], '.1f')} s"]
+    facts.append(f"memory {memory['rss']:.0f} MB, peak {memory['peak']:.0f} MB")
+    facts += [f"{told['power_w']:.1f} W"] if told["power_w"] is not None else []
+    facts += [f"{told['temperature_c']:.0f} C"] if told["temperature_c"] is not None else []
+    return [*lines, "; ".join(facts)]
+
+
+def _ms(times: dict[str, float] | None, key: str) -> str:
+    return _number(None if times is None else times[key], ".1f")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

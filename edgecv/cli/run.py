@@ -1,0 +1,125 @@
+"""edgecv run: a bundle and a camera in, tracked objects out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from edgecv.bundle import Bundle
+from edgecv.cli._run_parts import (
+    Asked,
+    Outputs,
+    check_outputs,
+    opened_engine,
+    pick_variant,
+    settings_of,
+    sinks_of,
+    stopped_by_signals,
+)
+from edgecv.cli._run_summary import print_summary, summary
+from edgecv.errors import EdgecvError, UsageError
+from edgecv.runtime.clock import now
+from edgecv.runtime.loop import Loop
+from edgecv.runtime.power import PowerMeter
+from edgecv.runtime.sources import Capture, Source, find_sources
+from edgecv.runtime.summary import engine_alone
+from edgecv.trackers import DEFAULT, TRACKERS
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(name="run")
+@click.argument("bundle", type=PATH)
+@click.option(
+    "--source",
+    "sources",
+    required=True,
+    multiple=True,
+    help="Video, glob in quotes, folder of pictures, camera's number, v4l2://, csi://, rtsp://, "
+    "'gst:PIPELINE' or conveyor://. Repeat it for several at once.",
+)
+@click.option("--engine", help="An engine or variant of the bundle. Default: the best that runs.")
+@click.option(
+    "--tracker", type=click.Choice([*TRACKERS, "none"]), default=DEFAULT, show_default=True
+)
+@click.option(
+    "--policy",
+    help="latest: the newest frame wins; every: none is dropped; budget=500ms: those older are. "
+    "Default: latest for cameras, every for files.",
+)
+@click.option("--save", type=PATH, help="Write the video with its boxes here (H.264 MP4).")
+@click.option("--jsonl", type=PATH, help="Write a line of JSON a frame here; - for stdout.")
+@click.option("--mot", type=PATH, help="Write tracks as the MOTChallenge has them here.")
+@click.option("--crops", type=PATH, help="Write each object's best view into this folder.")
+@click.option("--show", is_flag=True, help="Show a window; q ends.")
+@click.option("--classes", help="Only these, by name: person,car.")
+@click.option(
+    "--conf",
+    type=click.FloatRange(0, 1),
+    help="Smallest score of a box. Default: 0.25; with a tracker 0.1, which knows what to do "
+    "with weak boxes.",
+)
+@click.option("--every", type=click.IntRange(1), default=1, help="Process one frame of N.")
+@click.option("--max-frames", type=click.IntRange(1), help="End each source after N frames.")
+@click.option("--duration", type=click.FloatRange(0, min_open=True), help="End after S seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def command(
+    bundle: Path,
+    sources: tuple[str, ...],
+    save: Path | None,
+    jsonl: Path | None,
+    mot: Path | None,
+    crops: Path | None,
+    show: bool,
+    duration: float | None,
+    as_json: bool,
+    **asked: object,
+) -> None:
+    """Detect and track the objects of videos or cameras with BUNDLE.
+
+    Ctrl-C ends it: files are finished, and the summary is printed.
+    """
+    outputs = Outputs(save, jsonl, mot, crops, show)
+    if as_json and outputs.on_stdout:
+        raise UsageError("--json and --jsonl - both write to stdout; name a file for one of them")
+    opened = Bundle.open(bundle)
+    wanted = Asked(**asked)  # type: ignore[arg-type]
+    settings = settings_of(opened, wanted)
+    variant = pick_variant(opened, wanted.engine)
+    found = find_sources(sources)
+    check_outputs(outputs, found)
+    with stopped_by_signals() as stop, opened_engine(opened, variant, settings) as engine:
+        captures = [_opened(source) for source in found]
+        names, classes = [source.name for source in found], opened.spec.class_names
+        loop = Loop(captures, engine.get(), sinks_of(outputs, names, classes, stop.set), settings)
+        meter, begun = PowerMeter(), now()
+
+        def tick() -> None:
+            if stop.is_set() or (duration is not None and now() - begun >= duration):
+                loop.stop()
+
+        loop.run(tick)
+        power = meter.to_json()
+        alone = engine_alone(engine.get(), settings.requests) if loop.stats.processed else None
+    live = all(source.live for source in found)
+    told = summary(opened, variant, settings, loop.stats, alone, power, live)
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+    else:
+        print_summary(told, sys.stderr if outputs.on_stdout else sys.stdout)
+    _end(told)
+
+
+def _opened(source: Source) -> tuple[Source, Capture | None]:
+    # what cannot be opened is a mistake, but for cameras far away, which may come later
+    return source, None if source.remote else source.open()
+
+
+def _end(told: dict[str, object]) -> None:
+    problems = told["problems"]
+    if isinstance(problems, list) and problems:
+        count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+        raise EdgecvError(f"ended with {count}, said above; the rest was done: {problems[0]}")

@@ -1,0 +1,284 @@
+"""Streams through one engine: a thread a stage, bounded queues between, results in capture order.
+
+    readers -> intake -> feed (preprocess, submit) -> finish (postprocess, track) -> write (sinks)
+
+What bounds memory is that every queue is short: a full one holds up the stage before it, back to
+the reader, which waits (`every`) or drops and counts (`latest`, `budget`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import numpy as np
+
+from edgecv.engines import Engine
+from edgecv.errors import EdgecvError
+from edgecv.progress import say
+from edgecv.runtime.clock import now
+from edgecv.runtime.following import Following
+from edgecv.runtime.frames import StreamFrame
+from edgecv.runtime.intake import Intake, Policy
+from edgecv.runtime.postprocess import postprocess
+from edgecv.runtime.reader import Reader, Reading
+from edgecv.runtime.sinks import Sink
+from edgecv.runtime.sources import Capture, Source
+from edgecv.runtime.stats import Stats
+from edgecv.types import Array, Detections, Image, Ints
+
+# results that wait for the sinks: a key frame takes an encoder several times the usual
+RESULTS_MAX = 4
+# what an object may overlap with a better one, and how many there may be: as in evaluation
+NMS_IOU, BOXES_MAX = 0.65, 100
+# a reader in a vendor's code may not come back; the process ends without it
+READER_PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How the loop runs.
+
+    Attributes:
+        policy: for all streams; None: `latest` for live ones, `every` for the others.
+        tracker: name of the tracker, or None.
+        score_min: smallest score of a box.
+        class_ids: classes to look for; None: all.
+        reading: which frames are read.
+        requests: engine calls that run at once.
+    """
+
+    policy: Policy | None = None
+    tracker: str | None = None
+    score_min: float = 0.25
+    class_ids: Ints | None = None
+    reading: Reading = field(default_factory=Reading)
+    requests: int = 2
+
+    def policy_of(self, source: Source) -> Policy:
+        return self.policy or Policy("latest" if source.live else "every")
+
+
+class _Flying(NamedTuple):
+    frame: StreamFrame
+    answer: Future[list[Array]]
+
+
+class _Result(NamedTuple):
+    frame: StreamFrame
+    found: Detections
+
+
+class Loop:
+    """One run.
+
+    Args:
+        sources: with the captures of those that are open already.
+        engine: serves all of them.
+        sinks: take every result; closed at the end.
+        settings: how.
+
+    Raises:
+        EngineError: the engine takes several pictures a call.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[tuple[Source, Capture | None]],
+        engine: Engine,
+        sinks: Sequence[Sink],
+        settings: LoopSettings,
+    ) -> None:
+        if engine.spec.input.batch not in (1, None):
+            raise EdgecvError(
+                f"engine {engine.name} takes {engine.spec.input.batch} pictures a call, expected "
+                "1. Compress with --set export.batch=1"
+            )
+        names = [source.name for source, _ in sources]
+        self.stats = Stats(names)
+        self._engine, self._settings = engine, settings
+        self._sinks = list(sinks)
+        policies = {source.name: settings.policy_of(source) for source, _ in sources}
+        self._intake = Intake(policies, self.stats.dropped)
+        self._readers = [
+            Reader(
+                source,
+                capture,
+                policies[source.name],
+                settings.reading,
+                self._intake,
+                self.stats.streams[source.name],
+                self.stats.stages["decode"],
+            )
+            for source, capture in sources
+        ]
+        # one call more than run at once: the engine need not wait for the next picture
+        self._seats = threading.Semaphore(settings.requests + 1)
+        self._room = threading.Semaphore(RESULTS_MAX)
+        self._flying: SimpleQueue[_Flying | None] = SimpleQueue()
+        self._results: SimpleQueue[_Result | None] = SimpleQueue()
+        self._following: dict[str, Following] = {}
+        self._failure: BaseException | None = None
+
+    def run(self, tick: Callable[[], None] = lambda: None) -> None:
+        """Process until all streams have ended or `stop` is called; then close the sinks.
+
+        Args:
+            tick: called in this thread several times a second.
+
+        Raises:
+            EngineError: the engine failed; what was done before is in the sinks.
+        """
+        readers = [threading.Thread(target=one.run, daemon=True) for one in self._readers]
+        stages = [
+            threading.Thread(target=self._guarded, args=(stage,), daemon=True)
+            for stage in (self._feed, self._finish, self._write)
+        ]
+        for thread in (*readers, *stages):
+            thread.start()
+        while stages[-1].is_alive():
+            stages[-1].join(0.2)
+            tick()
+        for thread in (*readers, *stages[:-1]):
+            thread.join(READER_PATIENCE_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Take no more frames; those that were taken are finished. Any thread may call it."""
+        for reader in self._readers:
+            reader.stop()
+        self._intake.close()
+
+    def _guarded(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except BaseException as error:
+            # the first failure is the cause of the others
+            self._failure = self._failure or error
+            self.stop()
+            self._drain(stage)
+
+    def _drain(self, stage: Callable[[], None]) -> None:
+        """What a failed stage would have done for its neighbours, so that they end too."""
+        if stage == self._feed:
+            self._flying.put(None)
+        elif stage == self._finish:
+            while self._flying.get() is not None:
+                self._seats.release()
+            self._results.put(None)
+        else:
+            while self._results.get() is not None:
+                self._room.release()
+            self._close_sinks()
+
+    def _feed(self) -> None:
+        times, engine = self.stats.stages["preprocess"], self._engine
+        while True:
+            self._seats.acquire()
+            # only now: with `latest` it is the newest when the engine has time for it
+            frame = self._intake.take()
+            if frame is None:
+                break
+            begun = times.begin()
+            frame.small, frame.letterbox = frame.picture.letterbox(engine.spec.input)
+            times.end(begun)
+            self._flying.put(_Flying(frame, self._submit(frame.small)))
+        self._flying.put(None)
+
+    def _submit(self, small: Image) -> Future[list[Array]]:
+        submitted = now()
+        answer = self._engine.submit(small[None])
+        wall = self.stats.stages["engine"].wall
+
+        def count(_: Future[list[Array]]) -> None:
+            wall.add(1e3 * (now() - submitted))
+
+        answer.add_done_callback(count)
+        return answer
+
+    def _finish(self) -> None:
+        stages, settings = self.stats.stages, self._settings
+        while (flying := self._flying.get()) is not None:
+            frame = flying.frame
+            boxes, scores = flying.answer.result()
+            self._seats.release()
+            begun = stages["postprocess"].begin()
+            found = self._detect(frame, boxes[0], scores[0])
+            stages["postprocess"].end(begun)
+            if settings.tracker is not None:
+                begun = stages["track"].begin()
+                found = self._follow(settings.tracker, frame, found)
+                stages["track"].end(begun)
+            frame.age_ms = 1e3 * (now() - frame.captured_s)
+            self.stats.result(frame)
+            self._room.acquire()
+            self._results.put(_Result(frame, found))
+        self._results.put(None)
+
+    def _detect(self, frame: StreamFrame, boxes: Array, scores: Array) -> Detections:
+        if frame.letterbox is None:
+            raise ValueError("a frame was submitted before it was preprocessed")
+        found = postprocess(
+            boxes,
+            scores,
+            frame.letterbox,
+            score_min=self._settings.score_min,
+            nms_iou=NMS_IOU,
+            max_boxes=BOXES_MAX,
+            one_class=True,
+        )
+        if self._settings.class_ids is None:
+            return found
+        return found.select(np.isin(found.class_ids, self._settings.class_ids))
+
+    def _follow(self, tracker: str, frame: StreamFrame, found: Detections) -> Detections:
+        if frame.stream not in self._following:
+            self._following[frame.stream] = Following(tracker, frame.frame_rate)
+        tracks = self._following[frame.stream].update(frame, found)
+        if tracks.track_ids is not None and len(tracks):
+            stats = self.stats.streams[frame.stream]
+            stats.tracks = max(stats.tracks, int(tracks.track_ids.max()))
+        return tracks
+
+    def _write(self) -> None:
+        times = self.stats.stages["sinks"]
+        while (result := self._results.get()) is not None:
+            begun = times.begin()
+            for sink in list(self._sinks):
+                self._give(sink, result)
+            times.end(begun)
+            self._room.release()
+        self._close_sinks()
+
+    def _give(self, sink: Sink, result: _Result) -> None:
+        """One that fails is closed and left; the others go on."""
+        try:
+            sink.write(result.frame, result.found)
+        except (EdgecvError, OSError) as error:
+            self._note(error)
+            self._sinks.remove(sink)
+            self._close(sink)
+            if not self._sinks:
+                self.stop()  # nobody would see the rest
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.close()
+        except (EdgecvError, OSError) as error:
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        message = str(error)
+        if message not in self.stats.problems:
+            self.stats.problems.append(message)
+            say(message)
+
+    def _close_sinks(self) -> None:
+        for sink in self._sinks:
+            self._close(sink)
+        self._sinks.clear()
