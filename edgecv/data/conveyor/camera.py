@@ -1,0 +1,170 @@
+"""The camera: where it looks, and what its lens and sensor make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecv.data.conveyor.belt import make_rail
+from edgecv.data.conveyor.draws import TEXTURE_PX, Draws, texture
+from edgecv.data.conveyor.scene import CANVAS_SCALE, Scene
+from edgecv.types import Array, Image
+
+RAIL_PX = 46
+
+
+@dataclass(frozen=True)
+class View:
+    """How the belt's picture becomes the camera's.
+
+    Attributes:
+        size_wh: of the belt's picture.
+        belt: rows of it where the belt begins and ends; rails beside it.
+        matrix: (3, 3) from pixels of the camera to pixels of the belt's picture.
+        lookup: (H, W) int64, for each pixel of the camera the place in the flattened belt picture.
+        seen: (rows, columns) of the belt's picture, True where the camera looks.
+    """
+
+    size_wh: tuple[int, int]
+    belt: tuple[int, int]
+    matrix: NDArray[np.float64]
+    lookup: NDArray[np.int64]
+    seen: NDArray[np.bool_]
+
+
+def make_view(scene: Scene) -> View:
+    """Where the camera looks; the belt's picture just holds what it sees.
+
+    Only sums, products and quotients are used, which are the same on every platform.
+    """
+    width, height = scene.size_wh
+    longer = max(width, height)
+    cos, sin = (CANVAS_SCALE * value for value in scene.direction)
+    tilt_x, tilt_y = (value / longer for value in scene.keystone)
+    half_x, half_y = width / 2, height / 2
+    # to the middle, turn against the belt's direction, and divide: further away is smaller
+    to_middle = np.array([[1, 0, -half_x], [0, 1, -half_y], [0, 0, 1.0]])
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [tilt_x, tilt_y, 1]])
+    ends = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    corners = _through(_times(turn, to_middle), ends[:, 0], ends[:, 1])
+    left, top = (int(np.floor(axis.min())) for axis in corners)
+    right, bottom = (int(np.ceil(axis.max())) for axis in corners)
+    shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
+    matrix = _times(shift, _times(turn, to_middle))
+    columns, rows = right - left, bottom - top
+    x, y = _through(matrix, np.arange(width) + 0.5, (np.arange(height) + 0.5)[:, None])
+    column = np.clip(np.floor(x).astype(np.int64), 0, columns - 1)
+    lookup = np.clip(np.floor(y).astype(np.int64), 0, rows - 1) * columns + column
+    seen = np.zeros((rows, columns), np.uint8)
+    outline = np.round((np.stack(corners, 1) - [left, top]) * 16).astype(np.int32)
+    cv2.fillPoly(seen, [outline], 1, shift=4)
+    rail = min(RAIL_PX, rows // 8)
+    belt = (rail if scene.rails[0] else 0, rows - (rail if scene.rails[1] else 0))
+    return View((columns, rows), belt, matrix, lookup, seen.astype(bool))
+
+
+def _times(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    """A matrix product whose sums are taken in a fixed order, which `@` does not promise."""
+    products = first[:, :, None] * second[None]
+    return np.asarray(products[:, 0] + products[:, 1] + products[:, 2], np.float64)
+
+
+def _through(
+    matrix: NDArray[np.float64], x: NDArray[Any], y: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    down = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
+    across = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+    along = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
+    return across / down, along / down
+
+
+class Camera:
+    """Takes pictures of the belt's picture.
+
+    Args:
+        scene: what its lens and sensor are like.
+        view: where it looks.
+        brightness: of the belt, 0 to 255; the camera exposes for it.
+    """
+
+    def __init__(self, scene: Scene, view: View, brightness: float) -> None:
+        self._scene = scene
+        self._view = view
+        draws = Draws(*scene.key, 4)
+        self._rail = make_rail(draws, max(view.belt[0], view.size_wh[1] - view.belt[1], 1))
+        # pixel centres are at .5 in the view, at whole numbers in OpenCV
+        centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        self._warp = np.linalg.inv(centre) @ view.matrix @ centre
+        self._lamps = _lamps(draws)
+        self._drift = draws.between(-1, 1), draws.between(-1, 1)
+        self._shade = draws.between(0.0, 0.5)
+        exposure = min(max((draws.between(80, 130) / brightness) ** 0.6, 0.75), 2.0)
+        self._gains = np.array(scene.gains, np.float32) * np.float32(exposure)
+        levels = np.arange(256, dtype=np.float32) / 255
+        self._response = np.clip(255 * levels**scene.gamma + 0.5, 0, 255).astype(np.uint8)
+        self._grain = (scene.noise * np.sqrt(0.35 + 1.3 * levels)).astype(np.float32)
+
+    def take(self, belt: Image, index: int) -> Image:
+        """(H, W, 3) uint8 BGR of a belt's picture, before compression."""
+        scene = self._scene
+        if scene.blur > 1:
+            belt = np.asarray(cv2.blur(belt, (scene.blur, 1)), np.uint8)
+        self._lay_rails(belt)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        image = cv2.warpPerspective(
+            belt, self._warp, scene.size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        image = cv2.GaussianBlur(image, (0, 0), scene.defocus)
+        lit = image * self._light(index)[..., None] * self._gains
+        image = cv2.LUT(np.clip(lit, 0, 255).astype(np.uint8), self._response)
+        noise = self._noise(index, image.shape) * cv2.LUT(image, self._grain)
+        return np.clip(image + noise + 0.5, 0, 255).astype(np.uint8)
+
+    def _lay_rails(self, belt: Image) -> None:
+        top, bottom = self._view.belt
+        belt[:top] = self._rail[:top][::-1]
+        belt[bottom:] = self._rail[: len(belt) - bottom]
+
+    def _light(self, index: int) -> Array:
+        """(H, W): lamps that light the belt unevenly, and a shadow that passes through."""
+        width, height = self._scene.size_wh
+        place = np.linspace(-1, 1, 32, dtype=np.float32)
+        x, y = place, place[:, None]
+        field = self._lamps.copy()
+        # someone walks by: a soft dark band, once in about 400 frames
+        phase = (index % 400) / 400 * 6 - 3
+        far = x * self._drift[0] + y * self._drift[1] - phase
+        field *= 1 - self._shade * np.exp(-4 * far * far)
+        return np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC))
+
+    def _noise(self, index: int, shape: tuple[int, ...]) -> Array:
+        """A part of one field of noise; no two frames in a row take the same part."""
+        rows, columns = shape[:2]
+        draws = Draws(*self._scene.key, 5, index)
+        big = _noise_field(rows + 64, columns + 64)
+        top, left = draws.whole(0, 63), draws.whole(0, 63)
+        return big[top : top + rows, left : left + columns]
+
+
+def _lamps(draws: Draws) -> Array:
+    """(32, 32) brightness: a bright spot, darker corners, a slope."""
+    place = np.linspace(-1, 1, 32, dtype=np.float32)
+    x, y = place - draws.between(-0.8, 0.8), place[:, None] - draws.between(-0.8, 0.8)
+    spot = np.exp(-(x * x + y * y) / draws.between(0.6, 2.5))
+    slope = draws.between(-0.15, 0.15) * place + draws.between(-0.15, 0.15) * place[:, None]
+    deep = draws.between(0.1, 0.5)
+    return np.asarray(1 - deep + 1.3 * deep * spot + slope, np.float32)
+
+
+@lru_cache(maxsize=4)
+def _noise_field(rows: int, columns: int) -> Array:
+    """(rows, columns, 3) of standard deviation 1."""
+    grain = texture("grain")[:TEXTURE_PX, :TEXTURE_PX]
+    down, across = -(-rows // TEXTURE_PX), -(-columns // TEXTURE_PX)
+    channels = [np.tile(np.roll(grain, 131 * k, (0, 1)), (down, across)) for k in range(3)]
+    return np.ascontiguousarray(np.stack(channels, 2)[:rows, :columns])
