@@ -28,6 +28,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "safetensors": "safetensors",
         "tensorrt-rtx": "tensorrt_rtx",
     },
+    "train": {"torchvision": "torchvision", "tensorboard": "tensorboard"},
 }
 
 # engine -> the extra that it needs

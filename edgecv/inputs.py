@@ -13,8 +13,8 @@ from edgecv.data.dataset import Dataset, open_dataset
 from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
 from edgecv.errors import DataError, UsageError
 from edgecv.progress import Advance, bar, say
-from edgecv.recipe import Recipe
-from edgecv.stages import Context, Input
+from edgecv.recipe import Recipe, TrainSettings
+from edgecv.stages import STAGES, Context, Input
 
 # fewer say too little about the range of a tensor
 CALIBRATION_MIN = 8
@@ -43,30 +43,42 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         WeightsError: there is no such file.
         DataError: no pictures, or ground truth that is wrong.
     """
-    weights = weights_of(recipe, context)
+    weights = None if _from_scratch(recipe, context) else weights_of(recipe, context)
     context = replace(context, weights=weights, calibration=context.calibration or context.data)
     if context.calibration is None and (recipe.quantize or recipe.evaluate):
         raise UsageError(
             "no pictures given: --data DIR takes pictures with ground truth, to measure mAP on; "
             "--calibration DIR takes pictures without, to measure ranges on. Give one or both"
         )
-    digests: dict[Input, str] = {"weights": _digest_of_weights(weights)}
-    dataset = None if context.data is None else open_dataset(context.data)
+    digests: dict[Input, str] = {} if weights is None else {"weights": _digest_of_weights(weights)}
+    reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
+    own = recipe.train is not None and recipe.train.custom is not None
+    # a user's own Dataset may come from a folder of no known format
+    unread = context.data is None or (own and not recipe.evaluate)
+    dataset = None if unread or context.data is None else open_dataset(context.data)
     if dataset is not None and not any(len(sample.class_ids) for sample in dataset.samples):
         raise DataError(
             f"{context.data}: no box in the ground truth, so there is nothing to score. "
             "Annotate some pictures, or give them as --calibration"
         )
-    pictures = [] if context.calibration is None else find_pictures(context.calibration)
+    calibration = context.calibration if "calibration" in reads else None
+    pictures = [] if calibration is None else find_pictures(calibration)
     total = len(pictures) + (len(dataset.samples) if dataset else 0)
     with bar("reading pictures", total) as advance:
         if dataset is not None:
             digests["data"] = _digest(_truth(dataset), advance)
-        if context.calibration is not None:
-            root = context.calibration
+        if calibration is not None:
+            root = calibration
             named = ((path.relative_to(root).as_posix().encode(), path) for path in pictures)
             digests["calibration"] = _digest(named, advance)
+    if recipe.train is not None:
+        digests["training"] = _digest_of_training(recipe.train, context.data)
     return Inputs(context, dataset, digests)
+
+
+def _from_scratch(recipe: Recipe, context: Context) -> bool:
+    named = context.weights or (recipe.load and recipe.load.weights)
+    return recipe.train is not None and not named
 
 
 def weights_of(recipe: Recipe, context: Context) -> str:
@@ -117,6 +129,19 @@ def _digest_of_weights(weights: str) -> str:
     path = find_weights(weights)
     parts = [path, *_beside(path)] if path.suffix.lower() == ".onnx" else [path]
     return hashlib.sha256("".join(map(sha256_of, parts)).encode()).hexdigest()
+
+
+def _digest_of_training(settings: TrainSettings, data: Path | None) -> str:
+    from edgecv.training.splits import open_parts
+
+    parts = open_parts(data, settings, settings.input_size or 640)
+    digests = []
+    for part in (parts.train, parts.val):
+        dataset = getattr(part, "dataset", None)
+        count = len(dataset.samples) if dataset else 0
+        with bar(f"reading {part.name}", count) as advance:
+            digests.append(_digest(_truth(dataset), advance) if dataset else part.digest)
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def _beside(path: Path) -> list[Path]:

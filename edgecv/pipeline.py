@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from edgecv.plan import Step, check_cpu, check_packages, make_plan
 from edgecv.progress import bar, say
 from edgecv.recipe import Recipe
 from edgecv.stages import Context
-from edgecv.workspace import find_result, has_result, new_result, publish
+from edgecv.workspace import check_same, find_result, half_done, has_result, new_result, publish
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,13 @@ def plan(recipe: Recipe, context: Context, out: Path, *, fresh: bool = False) ->
 
 
 def compress(
-    recipe: Recipe, name: str, context: Context, out: Path, *, fresh: bool = False
+    recipe: Recipe,
+    name: str,
+    context: Context,
+    out: Path,
+    *,
+    fresh: bool = False,
+    keep: bool = False,
 ) -> Bundle:
     """Run the stages of a recipe, each reused if all that decides its result is as it was.
 
@@ -70,19 +77,25 @@ def compress(
         context: weights, pictures, and the command line.
         out: the folder of the bundle; made when absent.
         fresh: reuse nothing.
+        keep: refuse to replace a bundle that came of anything else.
 
     Raises:
         EdgecvError: of any stage, or of `plan`.
     """
     planned = plan(recipe, context, out, fresh=fresh)
+    if keep and not fresh:
+        check_same(out, [step.key for step in planned.steps])
     check_room(out, planned.inputs.context.weights)
     _check_pictures(planned, context.calibration)
     with locked(out):
         done, bundle = _former(out, planned.steps) if not fresh else (0, None)
+        _remove_half_done(out, planned.steps if fresh else planned.steps[:done])
+        settled = "train" if any(step.name == "train" for step in planned.steps) else "load"
         for step in planned.steps[:done]:
             say(f"{step.name:<10} {'reused':>8}")
         for step in planned.steps[done:]:
-            bundle = _run(out, step, bundle, name, planned.inputs)
+            bundle = _run(out, step, bundle, name, planned.inputs, step.name == settled)
+            _remove_half_done(out, [step])
         if bundle is None:
             raise ValueError("a plan without steps")
         return publish(out, bundle)
@@ -136,8 +149,16 @@ def _former(out: Path, steps: Sequence[Step]) -> tuple[int, Bundle | None]:
     return 0, None
 
 
-def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs) -> Bundle:
+def _remove_half_done(out: Path, steps: Sequence[Step]) -> None:
+    for step in steps:
+        shutil.rmtree(half_done(out, step.name), ignore_errors=True)
+
+
+def _run(
+    out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs, settled: bool
+) -> Bundle:
     module, _, function = step.stage.run.partition(":")
+    context = replace(inputs.context, scratch=half_done(out, step.name))
     start = time.perf_counter()
     with new_result(out, step, before) as bundle:
         stage: Callable[[Bundle, Any, Context], dict[str, Any]]
@@ -145,8 +166,8 @@ def _run(out: Path, step: Step, before: Bundle | None, name: str, inputs: Inputs
         try:
             # results alone go to stdout; what a library prints is none
             with bar(step.name, None), redirect_stdout(sys.stderr):
-                metrics = stage(bundle, step.settings, inputs.context)
-            if step.name == "load" and inputs.dataset is not None:
+                metrics = stage(bundle, step.settings, context)
+            if settled and inputs.dataset is not None:
                 class_map(inputs.dataset, bundle.spec.class_names)
         except EdgecvError as error:
             # the folder that the stage worked in is gone when this is read

@@ -23,7 +23,7 @@ from edgecv.stages import STAGES, Stage
 COMMON = ("bundle.py", "boxes.py", "types.py", "machine.py", "child.py")
 
 # extras whose packages a stage cannot do without; tensorrt has other ways, and says which
-NEEDED = ("compress", "openvino", "onnxruntime")
+NEEDED = ("compress", "train", "openvino", "onnxruntime")
 # but these only where they are a target
 OPTIONAL = {"openvino", "tensorrt-rtx"}
 
@@ -58,6 +58,8 @@ def make_plan(recipe: Recipe, inputs: Inputs) -> list[Step]:
     """
     sections = {name: section for name in STAGES if (section := getattr(recipe, name)) is not None}
     _check_sections(sections)
+    if "weights" not in inputs.digests:
+        sections.pop("load", None)  # trained from scratch
     steps: list[Step] = []
     before = ""
     for name, settings in sections.items():

@@ -5,6 +5,7 @@
       .lock                    held by the run that works here
       .stages/NAME-KEY/        a complete bundle: all files up to that stage
       .stages/.tmp-*           what a stage is writing now, or was when it was killed
+      .half-NAME/              checkpoints and logs of a stage that can go on in its middle
 
 A stage's folder gets its name when it is complete; nothing changes in it after that. Files that
 two folders share are hard links.
@@ -69,6 +70,25 @@ def new_result(out: Path, step: Step, before: Bundle | None) -> Iterator[Bundle]
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def check_same(out: Path, keys: list[str]) -> None:
+    """Refuse a folder whose published bundle came of other steps than those with these keys.
+
+    Raises:
+        BundleError: saying so.
+    """
+    former = _published(out)
+    if former is not None and _keys(former) != keys:
+        raise BundleError(
+            f"{out}: holds the finished result of another call (other settings, weights, data, or "
+            "another version of edgecv). Name another folder with --out, or replace it with --fresh"
+        )
+
+
+def half_done(out: Path, name: str) -> Path:
+    """Where a stage keeps what it needs to go on in its middle."""
+    return out / f".half-{name}"
 
 
 def publish(out: Path, bundle: Bundle) -> Bundle:

@@ -51,6 +51,7 @@ RINGS = {
     "quantization": BENCH,
     "training": BENCH,
     "stages/load": BENCH,
+    "stages/train": BENCH,
     "stages/export": BENCH,
     "stages/quantize": BENCH,
     "inputs": TOP,
@@ -61,7 +62,7 @@ RINGS = {
     "cli": TOP,
     "__main__": TOP,
 }
-HEAVY = {"torch", "torchvision", "nncf", "onnx", "onnxslim", "safetensors"}
+HEAVY = {"torch", "torchvision", "tensorboard", "nncf", "onnx", "onnxslim", "safetensors"}
 # vendor's package -> where alone it may be imported, and only in a function
 VENDORS = {
     "openvino": "engines/openvino",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-Input = Literal["weights", "data", "calibration"]
+Input = Literal["weights", "data", "training", "calibration"]
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,15 @@ class Context:
         data: folder with pictures and ground truth, or None.
         calibration: folder of pictures without ground truth, or None.
         command: the command line, for the report.
+        scratch: folder for the half-done work of a long stage, which may not be there yet. It
+            outlives a run that is stopped, and is removed when the stage is complete.
     """
 
     weights: str | None = None
     data: Path | None = None
     calibration: Path | None = None
     command: tuple[str, ...] = ()
+    scratch: Path | None = None
 
 
 class Stage(NamedTuple):
@@ -62,6 +65,20 @@ STAGES = {
         sources=("models", "engines", "data"),
         packages=(*_NETWORK, "safetensors"),
         reads=("weights", "data"),  # of the data the class names
+    ),
+    "train": Stage(
+        "edgecv.stages.train:run",
+        sources=("training", "models", "engines", "data", "metrics", *_PROCESS, "stages/load.py"),
+        packages=(
+            "torch",
+            "torchvision",
+            "tensorboard",
+            "numpy",
+            "safetensors",
+            "hotcoco",
+            *_PICTURES,
+        ),
+        reads=("training",),
     ),
     "export": Stage(
         "edgecv.stages.export:run",

@@ -1,0 +1,104 @@
+"""edgecv train: from a recipe and pictures with ground truth to a trained network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from edgecv import recipe_file
+from edgecv.bundle import Bundle
+from edgecv.errors import RecipeError
+from edgecv.inputs import stem_of
+from edgecv.pipeline import compress
+from edgecv.recipe import LoadSettings, Recipe
+from edgecv.stages import STAGES, Context
+from edgecv.stages.load import WEIGHTS
+from edgecv.stages.train import follow
+
+RUN = ("load", "train")
+
+
+@click.command(name="train")
+@click.option("--recipe", "name", required=True, metavar="NAME|FILE", help="One that trains.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Pictures with ground truth (COCO, YOLO, VOC), in splits train and val or in one.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE|URL|NAME",
+    help="Checkpoint to start from, of any classes. Default: none, the network starts from "
+    "scratch.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the bundle. Default: runs/train-NETWORK-DATA.",
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--fresh", is_flag=True, help="Begin again; what is in the folder is replaced.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    name: str,
+    data: Path | None,
+    weights: str | None,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Train or fine-tune a detector; the stages load and train of a recipe are run.
+
+    Stopped at any instant, the same command goes on after the last checkpoint. To compress what
+    it made: edgecv compress --weights OUT/weights.safetensors. With several GPUs or processes:
+    torchrun --nproc-per-node N -m edgecv train ...
+    """
+    from edgecv.training.processes import from_first, joined
+
+    path = recipe_file.find(name)
+    recipe = _training_alone(recipe_file.load(path, overrides), path, weights)
+    out = out or _default_folder(recipe, weights, data)
+    with joined() as here:
+        if here.rank:
+            follow()
+            return
+        try:
+            context = Context(weights, data, command=("edgecv", *sys.argv[1:]))
+            bundle = compress(recipe, path.stem, context, out, fresh=fresh, keep=True)
+        finally:
+            from_first(None)
+    _print(bundle, as_json)
+
+
+def _training_alone(recipe: Recipe, path: Path, weights: str | None) -> Recipe:
+    if recipe.train is None:
+        raise RecipeError(
+            f"{path}: has no section 'train'. Take one that has, e.g. --recipe transfer_int8, or "
+            "add one with its defaults: --set train.epochs=100"
+        )
+    load = recipe.load or (LoadSettings() if weights else None)
+    others = {stage: None for stage in STAGES if stage not in RUN}
+    return recipe.model_copy(update={**others, "load": load})
+
+
+def _default_folder(recipe: Recipe, weights: str | None, data: Path | None) -> Path:
+    named = weights or (recipe.load and recipe.load.weights)
+    network = stem_of(named) if named else getattr(recipe.train, "variant", "")
+    return Path("runs") / "-".join(["train", network, *([data.name] if data else [])])
+
+
+def _print(bundle: Bundle, as_json: bool) -> None:
+    found = bundle.metrics("train")
+    weights = bundle.folder / WEIGHTS
+    if as_json:
+        shown = {name: value for name, value in found.items() if name != "summary"}
+        click.echo(json.dumps({**shown, "weights": str(weights)}, indent=1))
+        return
+    click.echo(found["summary"])
+    click.echo(str(weights))

@@ -1,0 +1,158 @@
+"""Train the network of a bundle on pictures, or a new one where the bundle has none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edgecv.bundle import Bundle, InputSpec, ModelSpec
+from edgecv.errors import ModelError, UsageError
+from edgecv.progress import say
+from edgecv.recipe import TrainSettings
+from edgecv.stages import Context
+from edgecv.stages.load import LABELS, SIZE, SIZES, SOURCE, WEIGHTS
+
+if TYPE_CHECKING:
+    from edgecv.models.yolox import Yolox, YoloxConfig
+    from edgecv.training.journal import Row
+    from edgecv.training.loop import Trained
+    from edgecv.training.splits import Parts
+
+# where a bundle keeps how its network was trained
+FOLDER = "training"
+
+
+class Job(NamedTuple):
+    """What another process needs to train along with the first."""
+
+    config: YoloxConfig
+    settings: TrainSettings
+    data: Path | None
+    input_size: int
+    folder: Path
+
+
+def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, Any]:
+    """Train; the weights with the best mAP on the validation pictures become the bundle's.
+
+    Raises:
+        UsageError: the network cannot be trained, or a half-done training is of other settings.
+        DataError: the pictures cannot be used.
+        EdgecvError: the loss is not finite, or memory does not suffice.
+    """
+    from edgecv.models.yolox import variant_name
+    from edgecv.training.processes import from_first, world
+    from edgecv.training.splits import open_parts
+    from edgecv.training.transfer import for_classes, new_network
+
+    size = settings.input_size or _size(bundle, settings)
+    parts = open_parts(context.data, settings, size)
+    names = parts.train.class_names
+    if bundle.manifest.spec is None:
+        model = new_network(settings.variant, len(names), settings.seed)
+        kept = f"no weights given: {settings.variant} is trained from scratch"
+    else:
+        model, kept = for_classes(_network(bundle), bundle.spec.class_names, names, settings.seed)
+    name = variant_name(model.config)
+    for line in (*parts.notes, kept):
+        say(line)
+    folder = context.scratch or bundle.path(f".{FOLDER}")
+    _say_start(parts, settings, size, folder)
+    from_first(Job(model.config, settings, context.data, size, folder.absolute()))
+    trained = _train(model, parts, settings, size, folder)
+    spec = ModelSpec(name=name, class_names=names, input=InputSpec(width=size, height=size))
+    _place(bundle, trained, spec, folder)
+    here = world()
+    return {
+        "kept": kept,
+        "device": str(here.device),
+        "processes": here.size,
+        **_data(parts),
+        **_result(trained.history),
+    }
+
+
+def follow() -> None:
+    """Train along with the first process until it says that all is done."""
+    from edgecv.models.yolox import Yolox
+    from edgecv.training.processes import from_first
+    from edgecv.training.splits import open_parts
+
+    while (job := from_first(None)) is not None:
+        parts = open_parts(job.data, job.settings, job.input_size)
+        _train(Yolox(job.config), parts, job.settings, job.input_size, job.folder)
+
+
+def _train(model: Yolox, parts: Parts, settings: TrainSettings, size: int, folder: Path) -> Trained:
+    from edgecv.training.loop import Task, train
+
+    return train(model, Task(parts.train, parts.val, settings, size, folder))
+
+
+def _network(bundle: Bundle) -> Yolox:
+    from edgecv.models.checkpoint import read_checkpoint
+    from edgecv.models.yolox_weights import yolox_from_state
+
+    if bundle.path(SOURCE).is_file():
+        raise ModelError(
+            f"{bundle.metrics('load').get('weights')}: an ONNX file cannot be trained. Give the "
+            "checkpoint that it came from (.pth, .pt, .safetensors)"
+        )
+    return yolox_from_state(read_checkpoint(bundle.path(WEIGHTS)), WEIGHTS)
+
+
+def _size(bundle: Bundle, settings: TrainSettings) -> int:
+    spec = bundle.manifest.spec
+    if spec is None:
+        return SIZES.get(settings.variant, SIZE)
+    if spec.input.width != spec.input.height:
+        raise UsageError(
+            f"the network's input is {spec.input.width}x{spec.input.height}; training takes a "
+            "square one. Name its side: --set train.input_size=416"
+        )
+    return spec.input.width
+
+
+def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -> None:
+    from edgecv.training.processes import world
+
+    here = world()
+    where = f"{here.size} processes on {here.device.type}" if here.size > 1 else str(here.device)
+    say(
+        f"training on {len(parts.train)} pictures of {parts.train.name}, choosing by "
+        f"{len(parts.val)} of {parts.val.name}; {settings.epochs} epochs at {size} px on {where}"
+    )
+    say(f"curves: tensorboard --logdir {folder}")
+
+
+def _place(bundle: Bundle, trained: Trained, spec: ModelSpec, folder: Path) -> None:
+    from edgecv.training.journal import HISTORY, TENSORBOARD
+
+    shutil.copyfile(trained.weights, bundle.new_file(WEIGHTS))
+    shutil.copyfile(folder / HISTORY, bundle.new_file(f"{FOLDER}/{HISTORY}"))
+    shutil.copytree(folder / TENSORBOARD, bundle.path(f"{FOLDER}/{TENSORBOARD}"))
+    bundle.new_file(LABELS).write_text("".join(f"{name}\n" for name in spec.class_names), "utf-8")
+    bundle.update(spec=spec)
+
+
+def _data(parts: Parts) -> dict[str, Any]:
+    return {
+        part: {"name": pictures.name, "images": len(pictures)}
+        for part, pictures in (("train", parts.train), ("val", parts.val))
+    }
+
+
+def _result(history: Sequence[Row]) -> dict[str, Any]:
+    best = max((row for row in history if "mAP" in row), key=lambda row: row["mAP"])
+    last = history[-1]
+    shown = f"mAP {best['mAP']:.4f} on val after epoch {best['epoch']} of {last['epoch']}"
+    return {
+        "epochs": last["epoch"],
+        "steps": last["step"],
+        "best_epoch": best["epoch"],
+        **{name: best[name] for name in ("mAP", "mAP50", "per_class")},
+        "training_seconds": round(sum(row["seconds"] for row in history), 1),
+        "summary": shown,
+    }
