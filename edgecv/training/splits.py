@@ -17,7 +17,7 @@ from edgecv.errors import DataError
 from edgecv.recipe import TrainSettings
 from edgecv.training.custom import open_custom
 from edgecv.training.pictures import DatasetPictures, Labelled, Pictures
-from edgecv.training.split_classes import check_boxes, needed, renumbered, some, unused
+from edgecv.training.split_classes import check_boxes, needed, renumbered, some, unused, with_boxes
 
 HELD_OUT = "held out of train"
 
@@ -98,6 +98,20 @@ def held_out(names: Sequence[str], fraction: float, seed: int) -> NDArray[np.boo
     return chosen
 
 
+def _held_out_of(train: Dataset, settings: TrainSettings) -> NDArray[np.bool_]:
+    """(N,) pictures of val, with a box where there can be, of which train can do without each."""
+    names = [sample.path.name for sample in train.samples]
+    chosen = held_out(names, settings.val_fraction, settings.seed)
+    chosen &= ~needed(train, chosen)
+    if with_boxes(some(train, chosen)):
+        return chosen
+    for index in range(len(names)):
+        more = chosen | (np.arange(len(names)) == index)
+        if with_boxes(some(train, more)) and not needed(train, more)[index]:
+            return more
+    return chosen
+
+
 def _chance(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
@@ -118,9 +132,8 @@ def _dataset_parts(data: Path, settings: TrainSettings) -> tuple[Dataset, Datase
     train = open_dataset(data, None if whole else settings.train_split)
     if any(settings.val_split in name for name in names):
         return train, open_dataset(data, settings.val_split), []
-    chosen = held_out([s.path.name for s in train.samples], settings.val_fraction, settings.seed)
-    chosen &= ~needed(train, chosen)
-    if not chosen.any():
+    chosen = _held_out_of(train, settings)
+    if with_boxes(train) and not with_boxes(some(train, chosen)):
         raise DataError(
             f"{data}: {len(train.samples)} pictures are too few to hold some out and keep each "
             f"class in train. Add pictures, or a split '{settings.val_split}'"
