@@ -106,7 +106,7 @@ def _held_out_of(train: Dataset, settings: TrainSettings) -> NDArray[np.bool_]:
     if with_boxes(some(train, chosen)):
         return chosen
     for index in range(len(names)):
-        more = chosen | (np.arange(len(names)) == index)
+        more = np.asarray(chosen | (np.arange(len(names)) == index), np.bool_)
         if with_boxes(some(train, more)) and not needed(train, more)[index]:
             return more
     return chosen
