@@ -108,14 +108,23 @@ class TrainSettings(Record):
         "auto", description="auto: amp (16-bit where it is safe) on a GPU, fp32 on a CPU."
     )
     seed: int = Field(0, ge=0, description="Every random choice follows from it.")
+    # excluded from what identifies a result: they change how a training runs, not what it gives
     workers: int = Field(
-        2, ge=0, description="Threads that prepare pictures beside the training; 0: none."
+        2,
+        ge=0,
+        exclude=True,
+        description="Threads that prepare pictures beside the training; 0: none.",
     )
-    cache_mb: int = Field(512, ge=0, description="Memory for decoded pictures; 0: none.")
-    validate_every: int = Field(5, gt=0, description="Epochs from one validation to the next.")
+    cache_mb: int = Field(
+        512, ge=0, exclude=True, description="Memory for decoded pictures; 0: none."
+    )
     checkpoint_every_s: float = Field(
-        120, ge=0, description="Seconds after which a stopped run may have to be repeated."
+        120,
+        ge=0,
+        exclude=True,
+        description="Seconds after which a stopped run may have to be repeated.",
     )
+    validate_every: int = Field(5, gt=0, description="Epochs from one validation to the next.")
     train_split: str = Field("train", description="Name of the part to learn from.")
     val_split: str = Field("val", description="Name of the part to choose the best weights by.")
     val_fraction: float = Field(

@@ -16,8 +16,6 @@ from edgecv.recipe import TrainSettings
 
 CHECKPOINT, BEST = "last.pt", "best.safetensors"
 
-# they change how a training runs, not what comes out of it
-FREE = ("workers", "cache_mb", "checkpoint_every_s")
 SHOWN = 3
 
 
@@ -25,9 +23,8 @@ def identity(settings: TrainSettings, inputs: Mapping[str, str | int]) -> dict[s
     """What decides the result of a training: its settings by dotted name, and its inputs."""
     found: dict[str, Any] = dict(inputs)
     for name, value in settings.model_dump(mode="json").items():
-        if name not in FREE:
-            inner = value.items() if isinstance(value, dict) else [("", value)]
-            found |= {f"train.{name}.{key}".rstrip("."): one for key, one in inner}
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        found |= {f"train.{name}.{key}".rstrip("."): one for key, one in inner}
     return found
 
 
