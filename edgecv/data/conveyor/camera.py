@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgecv.data.conveyor.belt import make_rail
 from edgecv.data.conveyor.draws import TEXTURE_PX, Draws, texture
+from edgecv.data.conveyor.fill import fill
 from edgecv.data.conveyor.scene import CANVAS_SCALE, Scene
 from edgecv.types import Array, Image
 
@@ -60,9 +61,7 @@ def make_view(scene: Scene) -> View:
     x, y = _through(matrix, np.arange(width) + 0.5, (np.arange(height) + 0.5)[:, None])
     column = np.clip(np.floor(x).astype(np.int64), 0, columns - 1)
     lookup = np.clip(np.floor(y).astype(np.int64), 0, rows - 1) * columns + column
-    seen = np.zeros((rows, columns), np.uint8)
-    outline = np.round((np.stack(corners, 1) - [left, top]) * 16).astype(np.int32)
-    cv2.fillPoly(seen, [outline], 1, shift=4)
+    seen = fill([np.stack(corners, 1) - [left, top]], (rows, columns))
     rail = min(RAIL_PX, rows // 8)
     belt = (rail if scene.rails[0] else 0, rows - (rail if scene.rails[1] else 0))
     return View((columns, rows), belt, matrix, lookup, seen.astype(bool))

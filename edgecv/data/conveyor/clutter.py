@@ -72,9 +72,10 @@ def chip(draws: Draws, reach: float, pose: Pose) -> Relief:
     relief = Relief((half_u, half_v + 1.6), pose)
     legs = metal(draws, ("bright",))
     count = draws.whole(3, 8)
-    for index in range(count):
-        at = (index + 0.5) / count * 2 * half_u - half_u
-        relief.put(relief.region(_bar(at, 0, half_u / count * 0.5, half_v + 1.4)), 0.8, legs)
+    step = 2 * half_u / count
+    middles = [(index + 0.5) * step - half_u for index in range(count)]
+    pins = [_bar(at, 0, step / 4, half_v + 1.4) for at in middles]
+    relief.put(relief.region(*pins), 0.8, legs)
     relief.put(relief.region(_bar(0, 0, half_u, half_v)), 2.2, plastic(draws, ("black",)), 0.3)
     dot = circle(half_v * 0.16, (-half_u * 0.75, half_v * 0.5))
     relief.put(relief.region(dot), 2.0, plastic(draws, ("grey",)))
@@ -116,11 +117,9 @@ def sticker(draws: Draws, reach: float, pose: Pose) -> Relief:
     paper = plastic(draws, ("white", "white", "yellow", "ivory"))
     relief.put(relief.region(_bar(0, 0, half_u, half_v)), 0.2, paper)
     ink = Material((0.1, 0.1, 0.1), 0.0, 6, 0.0)
-    for index in range(draws.whole(4, 12)):
-        at = half_u * (-0.8 + 0.13 * index)
-        relief.put(
-            relief.region(_bar(at, half_v * 0.2, draws.between(0.15, 0.6), half_v * 0.5)), 0.2, ink
-        )
+    middles = [half_u * (-0.8 + 0.13 * index) for index in range(draws.whole(4, 12))]
+    bars = [_bar(at, half_v * 0.2, draws.between(0.15, 0.6), half_v * 0.5) for at in middles]
+    relief.put(relief.region(*bars), 0.2, ink)
     relief.put(relief.region(_bar(0, -half_v * 0.6, half_u * 0.7, half_v * 0.1)), 0.2, ink)
     return relief
 

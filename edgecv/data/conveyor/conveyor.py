@@ -14,7 +14,7 @@ from edgecv.data.conveyor.strip import Strip
 from edgecv.data.conveyor.truth import find_truth
 from edgecv.types import Array, Image, Ints
 
-SIDES_PX = (64, 2048)
+SIDES_PX = (64, 4096)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecv.data.conveyor.draws import turn
+from edgecv.data.conveyor.fill import fill
 from edgecv.data.conveyor.outlines import Outline
 from edgecv.types import Array
 
 FINE = 2  # drawn this much larger, then shrunk: edges are smooth
-SHIFT = 4  # bits of a pixel in the corners that OpenCV fills: whole numbers, so exact everywhere
 
 MARGIN_MM = 8  # left free around a part, for its shadow
 
@@ -97,16 +97,14 @@ class Relief:
 
     def region(self, *outlines: Outline) -> Region:
         """1 inside an odd number of the outlines: an outline within another is a hole."""
-        region = np.zeros_like(self.covers)
         rows, columns = self.covers.shape
         corners = []
         for outline in outlines:
             u, v = outline[:, 0], outline[:, 1]
-            x = (u * self.cos - v * self.sin) * self.per_mm + columns / 2 - 0.5
-            y = (u * self.sin + v * self.cos) * self.per_mm + rows / 2 - 0.5
-            corners.append(np.round(np.stack([x, y], 1) * 2**SHIFT).astype(np.int32))
-        cv2.fillPoly(region, corners, 1, shift=SHIFT)
-        return region
+            x = (u * self.cos - v * self.sin) * self.per_mm + columns / 2
+            y = (u * self.sin + v * self.cos) * self.per_mm + rows / 2
+            corners.append(np.stack([x, y], 1))
+        return fill(corners, (rows, columns))
 
     def put(
         self, region: Region, height_mm: float | Array, material: Material, bevel_mm: float = 0

@@ -118,10 +118,10 @@ def _race(
     relief.put(ring, thick * 0.62, cage, 0.2)
     bright = metal(draws, ("bright",))
     u, v = relief.uv
-    for at in regular(count, middle):
-        square = np.square(u - np.float32(at[0])) + np.square(v - np.float32(at[1]))
-        dome = thick * 0.35 + np.sqrt(np.maximum(ball**2 - square, 0))
-        relief.put(relief.region(circle(ball, (at[0], at[1]))), dome, bright)
+    balls = regular(count, middle)
+    squares = [(u - np.float32(x)) ** 2 + (v - np.float32(y)) ** 2 for x, y in balls]
+    dome = thick * 0.35 + np.sqrt(np.maximum(ball**2 - np.min(squares, 0), 0))
+    relief.put(relief.region(*(circle(ball, (x, y)) for x, y in balls)), dome, bright)
 
 
 def _seal(draws: Draws, steel: Material) -> Material:

@@ -70,6 +70,7 @@ def make_scene(seed: int, number: int, size_wh: tuple[int, int]) -> Scene:
     """The scene of that number; the same for the same seed on every platform."""
     draws = Draws(seed, number, 0)
     per_mm = max(size_wh) / draws.between(*VIEW_MM) * CANVAS_SCALE
+    dm2 = (100 * per_mm) * (100 * per_mm)  # a product, unlike a power, is exact everywhere
     quarter, sway = draws.whole(0, 3), draws.between(-0.2, 0.2)
     step = max(1, round(draws.between(*STEP_MM) * per_mm))
     blur = round(step * draws.between(*BLUR_SHARE))
@@ -84,7 +85,7 @@ def make_scene(seed: int, number: int, size_wh: tuple[int, int]) -> Scene:
         keystone=(draws.between(-KEYSTONE, KEYSTONE), draws.between(-KEYSTONE, KEYSTONE)),
         step=step,
         blur=blur // 2 * 2 + 1,
-        density=draws.between(*PARTS_PER_DM2) / (100 * per_mm) ** 2,
+        density=draws.between(*PARTS_PER_DM2) / dm2,
         clutter=draws.between(*CLUTTER_SHARE),
         light=_light(draws),
         rails=(draws.chance(0.2), draws.chance(0.2)),

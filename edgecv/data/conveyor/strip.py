@@ -14,7 +14,7 @@ from edgecv.data.conveyor.belt import LOOP_PX, make_belt
 from edgecv.data.conveyor.clutter import CLUTTER, Maker
 from edgecv.data.conveyor.draws import Draws
 from edgecv.data.conveyor.long_parts import bolt, screw
-from edgecv.data.conveyor.relief import Pose
+from edgecv.data.conveyor.relief import MARGIN_MM, Pose
 from edgecv.data.conveyor.round_parts import bearing, gear_wheel, nut, washer
 from edgecv.data.conveyor.scene import KEEP_APART, OVERLAP_SHARE, Scene
 from edgecv.data.conveyor.shade import Sprite, shade
@@ -31,7 +31,6 @@ PARTS: dict[str, tuple[Maker, tuple[float, float]]] = {
 }
 CLASS_NAMES = tuple(PARTS)
 IDS = 64  # track ids that a cell may give
-SPREAD = 3  # no sprite is wider than this many reaches, with its shadow
 KEPT = 12  # cells: a camera sees about four at a time
 
 TrackIds = NDArray[np.int32]
@@ -46,6 +45,7 @@ class Item:
         class_id: index into CLASS_NAMES; -1 for clutter.
         middle: belt pixels from the beginning of its cell, and from the picture's top.
         reach: belt pixels from its middle to its end.
+        spread: belt pixels from its middle within which its sprite lies, shadow and all.
         draw: makes its sprite.
     """
 
@@ -53,6 +53,7 @@ class Item:
     class_id: int
     middle: tuple[float, float]
     reach: float
+    spread: float
     draw: Callable[[], Sprite]
 
     @cached_property
@@ -84,6 +85,7 @@ class Strip:
     def __init__(self, scene: Scene, belt: tuple[int, int], height: int) -> None:
         loop = make_belt(Draws(*scene.key, 1), height)
         self.brightness = float(loop.mean())
+        loop = np.tile(loop, (1, -(-scene.cell_px // LOOP_PX), 1))
         self._cell_px = scene.cell_px
         # of functions, not of methods: a strip then goes when nothing holds it
         self._items = lru_cache(maxsize=KEPT)(partial(_place_items, scene, belt))
@@ -109,7 +111,7 @@ class Strip:
 
 def _paint(loop: Image, cell_px: int, items: Items, number: int) -> tuple[Image, TrackIds]:
     """A cell's picture and its track ids; what lies in its neighbours may reach into it."""
-    from_px = number * cell_px % LOOP_PX
+    from_px = number * cell_px % loop.shape[1]
     image = loop[:, from_px : from_px + cell_px].copy()
     ids = np.zeros(image.shape[:2], np.int32)
     for neighbour in (-1, 0, 1):
@@ -134,7 +136,8 @@ def _place_items(scene: Scene, belt: tuple[int, int], number: int) -> tuple[Item
         if middle is not None:
             track_id = 0 if class_id < 0 else number * IDS + index + 1
             draw = partial(_draw, scene, maker, reach_mm, own)
-            items.append(Item(track_id, class_id, middle, reach, draw))
+            spread = 1.5 * reach + MARGIN_MM * scene.per_mm
+            items.append(Item(track_id, class_id, middle, reach, spread, draw))
     return tuple(items)
 
 
@@ -152,8 +155,9 @@ def _place(
 
 
 def _gap(x: float, y: float, other: Item) -> float:
-    # a root, unlike a power, is exact on every platform
-    return math.sqrt((x - other.middle[0]) ** 2 + (y - other.middle[1]) ** 2)
+    # products and roots, unlike powers, are exact on every platform
+    across, along = x - other.middle[0], y - other.middle[1]
+    return math.sqrt(across * across + along * along)
 
 
 def _draw(scene: Scene, maker: Maker, reach_mm: float, draws: Draws) -> Sprite:
@@ -172,7 +176,7 @@ def _lay(image: Image, ids: TrackIds, item: Item, shift: int) -> None:
     """
     rows, columns = ids.shape
     x, y = round(item.middle[0]) + shift, round(item.middle[1])
-    if not -SPREAD * item.reach < x < columns + SPREAD * item.reach:
+    if not -item.spread < x < columns + item.spread:
         return
     height, width = item.sprite.mask.shape
     left, top = x - width // 2, y - height // 2
