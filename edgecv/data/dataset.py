@@ -14,7 +14,15 @@ from edgecv.data.samples import Dataset, Sample, problems_of, refuse
 from edgecv.errors import DataError
 from edgecv.types import Ints
 
-__all__ = ["Dataset", "Sample", "class_map", "open_dataset", "read_dataset", "split_names"]
+__all__ = [
+    "Dataset",
+    "Sample",
+    "class_map",
+    "format_of",
+    "open_dataset",
+    "read_dataset",
+    "split_names",
+]
 
 
 class Reader(Protocol):
@@ -58,7 +66,7 @@ def read_dataset(folder: Path, split: str | None = None) -> tuple[Dataset, list[
         DataError: no format or two formats recognised, no such split, or an annotation file that
             cannot be understood at all.
     """
-    dataset, problems = _reader(folder).read(folder, split)
+    dataset, problems = READERS[format_of(folder)].read(folder, split)
     return dataset, problems + [p for sample in dataset.samples for p in problems_of(sample)]
 
 
@@ -68,24 +76,28 @@ def split_names(folder: Path) -> list[str]:
     Raises:
         DataError: no format or two formats recognised.
     """
-    return _reader(folder).splits(folder)
+    return READERS[format_of(folder)].splits(folder)
 
 
-def _reader(folder: Path) -> Reader:
+def format_of(folder: Path) -> str:
+    """Name of the format that a folder's ground truth is in.
+
+    Raises:
+        DataError: none or several recognised.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected a data set")
-    found = {name: reader for name, reader in READERS.items() if reader.find(folder)}
+    found = [name for name, reader in READERS.items() if reader.find(folder)]
     if not found:
         looked_for = "; ".join(reader.LOOKED_FOR for reader in READERS.values())
         raise DataError(f"{folder}: no ground truth here. Looked for {looked_for}")
     if len(found) > 1:
-        files = ", ".join(reader.find(folder)[0].name for reader in found.values())
+        files = ", ".join(READERS[name].find(folder)[0].name for name in found)
         raise DataError(
             f"{folder}: ground truth in {len(found)} formats, {' and '.join(found)} ({files}); "
             "keep one, move the others elsewhere"
         )
-    (reader,) = found.values()
-    return reader
+    return found[0]
 
 
 def class_map(dataset: Dataset, model_class_names: Sequence[str]) -> Ints:

@@ -15,6 +15,8 @@ _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # start-of-frame markers share their block with tables (C4), extensions (C8) and conditioning (CC)
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# by colour type: grey, RGB, palette, grey with alpha, RGB with alpha
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _ORIENTATION_TAG = 0x0112
 
 
@@ -44,6 +46,20 @@ def size_wh(data: bytes) -> tuple[int, int] | None:
         if marker in _START_OF_FRAME and len(payload) >= 5:
             height, width = struct.unpack(">HH", payload[1:5])
             return (height, width) if turned else (width, height)
+    return None
+
+
+def bits_and_channels(data: bytes) -> tuple[int, int] | None:
+    """Bits of a value and values of a pixel as a JPEG or PNG stores them; None if unknown.
+
+    A palette counts as its three colours.
+    """
+    if data.startswith(PNG_START) and len(data) >= 26:
+        return data[24], _PNG_CHANNELS.get(data[25], 0)
+    if data.startswith(JPEG_START):
+        for marker, payload in _segments(data):
+            if marker in _START_OF_FRAME and len(payload) >= 6:
+                return payload[0], payload[5]
     return None
 
 
