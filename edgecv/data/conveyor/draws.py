@@ -42,7 +42,7 @@ class Draws:
     """A stream of random choices that depends on its key alone.
 
     Args:
-        key: whole numbers, e.g. seed, scene and part.
+        key: whole numbers from 0, modulo 2**64, e.g. seed, scene and part.
     """
 
     def __init__(self, *key: int) -> None:
