@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from edgecv.report.photos import Mask, Photo
-from edgecv.types import Detections
+from edgecv.types import Array, Detections
 
 FONT = 11  # pixels of the picture, as style.css has it
 CHARACTER = 6.2  # width that a label gives to each
@@ -40,14 +40,18 @@ def _drawing(photo: Photo, picture: Markup, boxes: Markup, alt: str) -> Markup:
     ).format(alt, photo.width, photo.height, picture, boxes)
 
 
-def _boxes(found: Detections, alone: Mask, names: Sequence[str], width: int) -> Markup:
-    # those that only one side found come first, for where labels would touch the first stays
-    order = sorted(range(len(found)), key=lambda i: (not alone[i], -float(found.scores[i])))
+def marks(boxes_xyxy: Array, texts: Sequence[str], css: Sequence[str], width: int) -> Markup:
+    """Boxes with labels, those first in the list on top; a label that would touch another is left.
+
+    Args:
+        boxes_xyxy: (N, 4), pixels of the shown picture.
+        texts: N labels.
+        css: N classes, shared or alone.
+        width: of the shown picture, pixels.
+    """
     rects, labels, taken = [], [], list[Area]()
-    for i in order:
-        css = "alone" if alone[i] else "shared"
-        text = f"{names[found.class_ids[i]]} {found.scores[i]:.2f}"
-        x, y, right, bottom = (round(float(v), 1) for v in found.boxes_xyxy[i])
+    for box, text, kind in zip(boxes_xyxy.tolist(), texts, css, strict=True):
+        x, y, right, bottom = (round(v, 1) for v in box)
         # a network may answer with no area or less, which SVG refuses
         size = {"w": max(0.0, right - x), "h": max(0.0, bottom - y)}
         rects.append(
@@ -55,13 +59,21 @@ def _boxes(found: Detections, alone: Mask, names: Sequence[str], width: int) -> 
                 '<g class="{css}"><title>{text}</title>'
                 '<rect class="halo" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/>'
                 '<rect class="box" x="{x}" y="{y}" width="{w:.1f}" height="{h:.1f}"/></g>'
-            ).format(css=css, text=text, x=x, y=y, **size)
+            ).format(css=kind, text=text, x=x, y=y, **size)
         )
         area = _label_area(text, x, y, width)
         if not any(_touch(area, other) for other in taken):
             taken.append(area)
-            labels.append(_label(text, css, area))
+            labels.append(_label(text, kind, area))
     return Markup("").join([*reversed(rects), *labels])
+
+
+def _boxes(found: Detections, alone: Mask, names: Sequence[str], width: int) -> Markup:
+    # those that only one side found come first, for where labels would touch the first stays
+    order = sorted(range(len(found)), key=lambda i: (not alone[i], -float(found.scores[i])))
+    texts = [f"{names[found.class_ids[i]]} {found.scores[i]:.2f}" for i in order]
+    css = ["alone" if alone[i] else "shared" for i in order]
+    return marks(found.boxes_xyxy[order], texts, css, width)
 
 
 def _label_area(text: str, x: float, y: float, width: int) -> Area:

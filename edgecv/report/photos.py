@@ -131,11 +131,11 @@ def _photo(frame: Frame, before: Detections, after: Detections) -> Photo:
     new[[j for _, j in pairs]] = False
     overlap = iou(before.boxes_xyxy, after.boxes_xyxy)
     height, width = frame.image.shape[:2]
+    size = shown_size(width, height)
     scale = min(1.0, WIDTH_MAX / width, WIDTH_MAX / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return Photo(
         name=frame.source,
-        jpeg=_jpeg(frame.image, size),
+        jpeg=jpeg(frame.image, size),
         width=size[0],
         height=size[1],
         before=_scaled(before, scale, size),
@@ -146,10 +146,17 @@ def _photo(frame: Frame, before: Detections, after: Detections) -> Photo:
     )
 
 
-def _jpeg(image: Image, size_wh: tuple[int, int]) -> str:
+def shown_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height that a picture of these is embedded with."""
+    scale = min(1.0, WIDTH_MAX / width, WIDTH_MAX / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def jpeg(image: Image, size_wh: tuple[int, int]) -> str:
+    """A picture (H, W, 3) BGR at that size as JPEG in base64."""
     small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return base64.b64encode(jpeg.tobytes()).decode("ascii")
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def _scaled(found: Detections, scale: float, size: Sequence[int]) -> Detections:
