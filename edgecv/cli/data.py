@@ -1,4 +1,4 @@
-"""edgecv data: what a data set holds, and what is wrong with it."""
+"""edgecv data: what a data set holds, and what is wrong with it; or a drawn one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from edgecv.cli import _data_conveyor
+
 if TYPE_CHECKING:
     from edgecv.data.check import Findings
 
@@ -21,7 +23,10 @@ CLASSES = 30
 
 @click.group(name="data")
 def command() -> None:
-    """Look at a data set before it is trained on."""
+    """Look at a data set before it is trained on, or draw one."""
+
+
+command.add_command(_data_conveyor.command)
 
 
 @command.command(name="check")
