@@ -59,7 +59,7 @@ def warnings(parts: Sequence[Part], twins: Sequence[Twins], unlisted: int) -> tu
 
 def _twins_line(twins: Twins, parts: Sequence[Part]) -> str:
     total = next(part.pictures for part in parts if part.name == twins.part)
-    where = "another of them" if twins.part == twins.other else f"one of {twins.other}"
+    where = "an earlier one" if twins.part == twins.other else f"one of {twins.other}"
     told = []
     if twins.exact:
         told.append(f"{twins.exact} of {total} pictures are the same file as {where}")

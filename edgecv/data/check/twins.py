@@ -41,15 +41,15 @@ class Twins:
 
 
 def find_twins(parts: dict[str, Sequence[Look]]) -> list[Twins]:
-    """Duplicates of every part, then what each part shares with those before it; empty is left out.
+    """What each part shares with those before it, then its own duplicates; empty is left out.
 
     Args:
         parts: looks at the pictures, by the name of their part.
     """
-    found = [_twins(name, looks, name, looks) for name, looks in parts.items()]
     names = list(parts)
-    for index, name in enumerate(names):
-        found += [_twins(name, parts[name], other, parts[other]) for other in names[:index]]
+    pairs = [(name, other) for index, name in enumerate(names) for other in names[:index]]
+    pairs += [(name, name) for name in names]
+    found = [_twins(name, parts[name], other, parts[other]) for name, other in pairs]
     return [twins for twins in found if twins.exact or twins.near]
 
 
