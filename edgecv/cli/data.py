@@ -13,8 +13,6 @@ from rich.table import Table
 
 from edgecv.cli import _data_conveyor
 
-from edgecv.cli._data_conveyor import command as conveyor
-
 if TYPE_CHECKING:
     from edgecv.data.check import Findings
 
