@@ -26,7 +26,7 @@ from edgecv.runtime.loop import Loop
 from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.sources import Capture, Source, find_sources
 from edgecv.runtime.summary import engine_alone
-from edgecv.trackers import DEFAULT, TRACKERS
+from edgecv.trackers import DEFAULT, TRACKERS, make_tracker
 
 PATH = click.Path(path_type=Path)
 
@@ -92,6 +92,8 @@ def command(
     found = find_sources(sources)
     check_outputs(outputs, found)
     with stopped_by_signals() as stop, opened_engine(opened, variant, settings) as engine:
+        if settings.tracker is not None:
+            make_tracker(settings.tracker)  # its imports take as long as the engine's opening
         captures = [_opened(source) for source in found]
         names, classes = [source.name for source in found], opened.spec.class_names
         loop = Loop(captures, engine.get(), sinks_of(outputs, names, classes, stop.set), settings)
@@ -104,7 +106,7 @@ def command(
         loop.run(tick)
         power = meter.to_json()
         alone = engine_alone(engine.get(), settings.requests) if loop.stats.processed else None
-    live = all(source.live for source in found)
+    live = any(source.live for source in found)
     told = summary(opened, variant, settings, loop.stats, alone, power, live)
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -122,4 +124,4 @@ def _end(told: dict[str, object]) -> None:
     problems = told["problems"]
     if isinstance(problems, list) and problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        raise EdgecvError(f"ended with {count}, said above; the rest was done: {problems[0]}")
+        raise EdgecvError(f"ended with {count}, said above; the rest was done")

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from edgecv.boxes import clip
+from edgecv.errors import EdgecvError
 from edgecv.runtime.frames import StreamFrame
 from edgecv.types import Detections, Image
 
@@ -57,10 +58,13 @@ class Crops:
         return better
 
     def _save(self, frame: StreamFrame, name: str, crop: Image) -> None:
-        folder = self._folder / frame.stream
-        folder.mkdir(exist_ok=True)
+        path = self._folder / frame.stream / f"{name}.jpg"
         _, data = cv2.imencode(".jpg", crop)
-        (folder / f"{name}.jpg").write_bytes(data.tobytes())
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data.tobytes())
+        except OSError as error:
+            raise EdgecvError(f"{path}: cannot be written ({error.strerror})") from error
 
     def close(self) -> None:
         """Every view is written already."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecv.runtime.frames import StreamFrame
+from edgecv.runtime.sinks._text import TextFile
 from edgecv.types import Detections
 
 
@@ -24,17 +24,13 @@ class JsonLines:
     """
 
     def __init__(self, path: Path, class_names: Sequence[str]) -> None:
-        self._names = class_names
-        self._own = str(path) != "-"
-        self._file = path.open("w", encoding="utf-8") if self._own else sys.stdout
+        self._names, self._file = class_names, TextFile(path)
 
     def write(self, frame: StreamFrame, found: Detections) -> None:
         self._file.write(json.dumps(line_of(frame, found, self._names)) + "\n")
-        self._file.flush()
 
     def close(self) -> None:
-        if self._own:
-            self._file.close()
+        self._file.close()
 
 
 def line_of(frame: StreamFrame, found: Detections, class_names: Sequence[str]) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TextIO
 
 from edgecv.boxes import xyxy_to_xywh
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.sinks import path_of
+from edgecv.runtime.sinks._text import TextFile
 from edgecv.types import Detections
 
 
@@ -24,18 +24,16 @@ class MotText:
 
     def __init__(self, path: Path, streams: list[str]) -> None:
         alone = len(streams) == 1
-        self._files: dict[str, TextIO] = {}
-        for name in streams:
-            self._files[name] = path_of(path, name, alone).open("w", encoding="utf-8")
+        self._files = {name: TextFile(path_of(path, name, alone)) for name in streams}
 
     def write(self, frame: StreamFrame, found: Detections) -> None:
         boxes = xyxy_to_xywh(found.boxes_xyxy).tolist()
         ids = [-1] * len(found) if found.track_ids is None else found.track_ids.tolist()
-        file = self._files[frame.stream]
+        lines = []
         for name, box, score in zip(ids, boxes, found.scores.tolist(), strict=True):
             sides = ",".join(f"{value:.2f}" for value in box)
-            file.write(f"{frame.index + 1},{name},{sides},{score:.4f},-1,-1,-1\n")
-        file.flush()
+            lines.append(f"{frame.index + 1},{name},{sides},{score:.4f},-1,-1,-1\n")
+        self._files[frame.stream].write("".join(lines))
 
     def close(self) -> None:
         for file in self._files.values():

@@ -23,7 +23,7 @@ from edgecv.types import Detections, Image
 # first of those that this FFmpeg has
 CODECS = ("libx264", "h264_v4l2m2m", "h264_nvenc", "libopenh264")
 # little work a frame, and none is held back: a device has other things to do
-X264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
+X264 = {"preset": "superfast", "tune": "zerolatency", "crf": "25"}
 TICKS = 90_000  # a second, as usual for video
 KEY_FRAME_S = 2
 # in pieces that play as they are: what was written before a crash or a full disk is not lost
@@ -76,12 +76,15 @@ class SavedVideo:
 class _File:
     def __init__(self, av: Any, path: Path, size_wh: tuple[int, int], rate: float) -> None:
         self._av, self._path, self._last, self.frames = av, path, -1, 0
+        self._broken = False
         # H.264 in 4:2:0 has no odd sides
         self._size_wh = (max(2, size_wh[0] & ~1), max(2, size_wh[1] & ~1))
         codec = next((name for name in CODECS if name in av.codecs_available), None)
         if codec is None:
             raise EdgecvError(f"{path}: this FFmpeg has no H.264 encoder: {', '.join(CODECS)}")
-        self._container = av.open(str(path), "w", format="mp4", options=PIECES)
+        # not by name: FFmpeg would tell of a full disk some pieces later
+        self._out = path.open("wb", buffering=0)
+        self._container = av.open(self._out, "w", format="mp4", options=PIECES)
         fraction = Fraction(rate).limit_denominator(1001)
         stream = self._container.add_stream(codec, rate=fraction, options=_options(codec))
         stream.width, stream.height, stream.pix_fmt = *self._size_wh, "yuv420p"
@@ -113,6 +116,7 @@ class _File:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
         except (self._av.error.FFmpegError, OSError) as error:
+            self._broken = True
             raise EdgecvError(
                 f"{self._path}: cannot be written after frame {self.frames} "
                 f"({getattr(error, 'strerror', None) or error}). What is in it plays; make room "
@@ -122,30 +126,43 @@ class _File:
     def close(self) -> None:
         """End the file, then put its index first so that a browser begins before it has all."""
         try:
-            self._mux(None)
+            if not self._broken:
+                self._mux(None)
         finally:
             try:
                 self._container.close()
             except (self._av.error.FFmpegError, OSError):
-                pass  # the pieces before are whole; what failed was said by the write before
-        self._rewrite()
+                self._broken = True  # the pieces before are whole
+            self._out.close()
+        if not self._broken:
+            self._rewrite()
 
     def _rewrite(self) -> None:
         temporary = self._path.with_name(f".{self._path.name}.tmp")
         try:
-            with (
-                self._av.open(str(self._path)) as pieces,
-                self._av.open(str(temporary), "w", format="mp4", options=WHOLE) as whole,
-            ):
-                stream = whole.add_stream_from_template(pieces.streams.video[0])
-                for packet in pieces.demux(video=0):
-                    if packet.dts is not None:
-                        packet.stream = stream
-                        whole.mux(packet)
+            self._copy_to(temporary)
             os.replace(temporary, self._path)
         except (self._av.error.FFmpegError, OSError) as error:
             temporary.unlink(missing_ok=True)
             say(f"{self._path}: plays, but its index stays in pieces ({error})")
+
+    def _copy_to(self, whole: Path) -> None:
+        size = 0
+        with (
+            self._av.open(str(self._path)) as pieces,
+            self._av.open(str(whole), "w", format="mp4", options=WHOLE) as out,
+        ):
+            stream = out.add_stream_from_template(pieces.streams.video[0])
+            for packet in pieces.demux(video=0):
+                if packet.dts is not None:
+                    size += packet.size
+                    packet.stream = stream
+                    out.mux(packet)
+        with self._av.open(str(whole)) as made:
+            frames = made.streams.video[0].frames
+        # closing does not always say that the disk is full
+        if frames != self.frames or whole.stat().st_size < size:
+            raise OSError(f"{frames} of {self.frames} frames fit on the disk")
 
 
 def _options(codec: str) -> dict[str, str]:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from found import NAMES, found, frame
+
+from edgecv.errors import EdgecvError
+from edgecv.runtime.sinks.jsonl import JsonLines
+
+
+def test_a_line_holds_a_frame_as_documented(tmp_path: Path) -> None:
+    sink = JsonLines(tmp_path / "o.jsonl", NAMES)
+    sink.write(frame(3), found(2))
+    # complete before the file is closed
+    assert json.loads((tmp_path / "o.jsonl").read_text()) == {
+        "frame": 3,
+        "time": 0.3,
+        "source": "door",
+        "age_ms": 20.0,
+        "tracks": [
+            {"id": 7, "class": "nut", "score": 0.9, "box": [8.0, 8.0, 24.0, 40.0]},
+            {"id": 8, "class": "bolt", "score": 0.8, "box": [28.0, 8.0, 44.0, 40.0]},
+        ],
+    }
+    sink.close()
+
+
+def test_a_frame_with_nothing_in_it_has_its_line_too(tmp_path: Path) -> None:
+    sink = JsonLines(tmp_path / "o.jsonl", NAMES)
+    for index in range(2):
+        sink.write(frame(index), found(0))
+    sink.close()
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [(line["frame"], line["tracks"]) for line in lines] == [(0, []), (1, [])]
+
+
+def test_without_a_tracker_the_id_is_null(tmp_path: Path) -> None:
+    sink = JsonLines(tmp_path / "o.jsonl", NAMES)
+    sink.write(frame(), found(1, tracked=False))
+    sink.close()
+    assert json.loads((tmp_path / "o.jsonl").read_text())["tracks"][0]["id"] is None
+
+
+def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = JsonLines(Path("-"), NAMES)
+    sink.write(frame(), found(1))
+    sink.close()
+    assert json.loads(capsys.readouterr().out)["source"] == "door"
+
+
+def test_a_full_disk_names_the_file() -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    sink = JsonLines(Path("/dev/full"), NAMES)
+    with pytest.raises(EdgecvError, match="/dev/full: cannot be written .No space left"):
+        sink.write(frame(), found(1))
+    with pytest.raises(EdgecvError, match="/dev/full"):
+        sink.close()
+    sink.close()
