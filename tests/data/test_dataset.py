@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecv.data.dataset import Dataset, class_map, open_dataset
+from edgecv.data.dataset import (
+    Dataset,
+    class_map,
+    format_of,
+    open_dataset,
+    read_dataset,
+    split_names,
+)
 from edgecv.errors import DataError
 
 CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]
@@ -417,3 +424,39 @@ def test_real_classes_match_across_sets(shared: Path) -> None:
 
     assert len(set(found.tolist())) == 20
     assert model[found[0]] == "person"
+
+
+def test_the_splits_of_each_format_are_known(tmp_path: Path) -> None:
+    for name in ("instances_val.json", "instances_train2017.json"):
+        coco(tmp_path / "coco", [], name)
+    coco(tmp_path / "one", [])
+    yolo(tmp_path / "yolo", {"a": "0 .5 .5 .1 .1"}, train="images/val")
+    voc(tmp_path / "voc", "")
+    lists = tmp_path / "voc" / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    for name in ("train", "trainval", "cat_train"):
+        (lists / f"{name}.txt").write_text("a\n")
+
+    assert split_names(tmp_path / "coco") == ["train2017", "val"]
+    assert split_names(tmp_path / "one") == []
+    assert split_names(tmp_path / "yolo") == ["train", "val"]
+    assert split_names(tmp_path / "voc") == ["train"]
+
+
+def test_a_split_named_exactly_goes_before_one_that_begins_so(tmp_path: Path) -> None:
+    coco(tmp_path, [mark(11, [0, 0, 4, 4])], "instances_train.json")
+    coco(tmp_path, [], "instances_train_more.json")
+
+    assert len(open_dataset(tmp_path, "train").samples[0].boxes_xyxy) == 1
+
+
+def test_a_set_is_read_with_its_problems_where_opening_refuses_it(tmp_path: Path) -> None:
+    coco(tmp_path, [mark(11, [5, 5, 0, 10]), mark(12, [0, 0, 9, 9])])
+
+    found, problems = read_dataset(tmp_path)
+
+    assert problems == ["a.png: box 1 has no area: 5 5 5 15 as left, top, right, bottom"]
+    assert [len(sample.boxes_xyxy) for sample in found.samples] == [1, 1]
+    assert format_of(tmp_path) == "coco"
+    with pytest.raises(DataError, match="1 problem in the ground truth"):
+        open_dataset(tmp_path)

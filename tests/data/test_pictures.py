@@ -258,3 +258,19 @@ def test_too_few_good_pictures_are_refused_too(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"at least 8 are needed; add pictures$"):
         usable_pictures(tmp_path, minimum=8)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+@pytest.mark.parametrize("reduction", [1, 2, 4, 8])
+def test_a_picture_is_decoded_so_many_times_smaller(
+    tmp_path: Path, suffix: str, reduction: int
+) -> None:
+    image = np.zeros((64, 96, 3), np.uint8)
+    image[:, 48:] = (0, 128, 250)
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), image)
+
+    found = read_picture(tmp_path / f"a{suffix}", reduction)
+
+    assert found.shape == (64 // reduction, 96 // reduction, 3)
+    assert found[1, -1].tolist() == pytest.approx([0, 128, 250], abs=4)
+    assert found[1, 0].max() <= 4
