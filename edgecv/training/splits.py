@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecv.data.dataset import open_dataset, split_names
 from edgecv.data.samples import Dataset
 from edgecv.errors import DataError
 from edgecv.recipe import TrainSettings
 from edgecv.training.custom import open_custom
+from edgecv.training.held_out import held_out, held_out_of
 from edgecv.training.pictures import DatasetPictures, Labelled, Pictures
-from edgecv.training.split_classes import check_boxes, needed, renumbered, some, unused, with_boxes
+from edgecv.training.split_classes import check_boxes, renumbered, some, unused, with_boxes
 
 HELD_OUT = "held out of train"
 
@@ -84,38 +84,6 @@ def open_parts(data: Path | None, settings: TrainSettings, input_size: int) -> P
     )
 
 
-def held_out(names: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Which files make up val: (N,) bool, at least one of each kind where there are two.
-
-    Each is chosen by a hash of its own name, so that it stays on its side when files are added.
-    """
-    chance = np.array([_chance(f"{seed} {name}") for name in names])
-    chosen: NDArray[np.bool_] = chance < fraction
-    if len(names) > 1 and not chosen.any():
-        chosen[chance.argmin()] = True
-    if len(names) > 1 and chosen.all():
-        chosen[chance.argmax()] = False
-    return chosen
-
-
-def _held_out_of(train: Dataset, settings: TrainSettings) -> NDArray[np.bool_]:
-    """(N,) pictures of val, with a box where there can be, of which train can do without each."""
-    names = [sample.path.name for sample in train.samples]
-    chosen = held_out(names, settings.val_fraction, settings.seed)
-    chosen &= ~needed(train, chosen)
-    if with_boxes(some(train, chosen)):
-        return chosen
-    for index in range(len(names)):
-        more = np.asarray(chosen | (np.arange(len(names)) == index), np.bool_)
-        if with_boxes(some(train, more)) and not needed(train, more)[index]:
-            return more
-    return chosen
-
-
-def _chance(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
-
-
 def _dataset_parts(data: Path, settings: TrainSettings) -> tuple[Dataset, Dataset, list[str]]:
     names = split_names(data)
     whole = not names and settings.train_split == "train"
@@ -132,7 +100,7 @@ def _dataset_parts(data: Path, settings: TrainSettings) -> tuple[Dataset, Datase
     train = open_dataset(data, None if whole else settings.train_split)
     if any(settings.val_split in name for name in names):
         return train, open_dataset(data, settings.val_split), []
-    chosen = _held_out_of(train, settings)
+    chosen = held_out_of(train, settings)
     if with_boxes(train) and not with_boxes(some(train, chosen)):
         raise DataError(
             f"{data}: {len(train.samples)} pictures are too few to hold some out and keep each "

@@ -9,8 +9,9 @@ from made_data import Box, write_coco
 
 from edgecv.errors import DataError
 from edgecv.recipe import TrainSettings
+from edgecv.training.held_out import held_out
 from edgecv.training.pictures import DatasetPictures, Pictures
-from edgecv.training.splits import Subset, held_out, open_parts
+from edgecv.training.splits import Subset, open_parts
 
 CAT: Box = (0, (0, 0, 20, 20))
 DOG: Box = (1, (5, 5, 20, 20))
@@ -58,24 +59,6 @@ def test_without_val_a_fraction_of_train_is_held_out_and_it_is_said(
     assert len(notes) == 1
     assert f"no split 'val'; {len(val)} of 40 pictures are held out" in notes[0]
     assert "seed 0" in notes[0]
-
-
-def test_files_stay_on_their_side_when_others_are_added() -> None:
-    names = [f"{i}.jpg" for i in range(500)]
-    before = dict(zip(names, held_out(names, 0.2, seed=1), strict=True))
-    more = [f"new {i}.jpg" for i in range(500)] + names[::-1]
-    after = dict(zip(more, held_out(more, 0.2, seed=1), strict=True))
-
-    assert all(before[name] == after[name] for name in names)
-    assert 70 <= sum(before.values()) <= 130
-    assert (held_out(names, 0.2, seed=2) != list(before.values())).any()
-
-
-@pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_both_parts_get_a_picture_where_there_are_two(fraction: float) -> None:
-    assert held_out(["a", "b", "c"], fraction, 0).sum() == (1 if fraction < 0.5 else 2)
-    assert held_out(["a", "b"], fraction, 0).sum() == 1
-    assert held_out([], fraction, 0).tolist() == []
 
 
 def test_the_only_picture_of_a_class_is_never_held_out(tmp_path: Path) -> None:
