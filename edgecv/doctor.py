@@ -20,6 +20,7 @@ __all__ = ["EXTRAS", "examine", "int8_cpu"]
 EXTRAS: dict[str, dict[str, str]] = {
     "openvino": {"openvino": "openvino"},
     "onnxruntime": {"onnxruntime": "onnxruntime"},
+    "video": {"av": "av"},
     "tensorrt": {"tensorrt": "tensorrt", "cuda-python": "cuda"},
     "compress": {
         "torch": "torch",

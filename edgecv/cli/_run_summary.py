@@ -56,9 +56,9 @@ def print_summary(told: dict[str, Any], file: TextIO) -> None:
 
 def _table(title: str, *heads: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column(heads[0], overflow="ellipsis", no_wrap=True)
+    table.add_column(heads[0], overflow="ellipsis", no_wrap=True, max_width=24)
     for head in heads[1:]:
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     return table
 
 
@@ -69,10 +69,11 @@ def _streams(told: dict[str, Any]) -> Table:
     if len(rows) > 1:
         rows.append(("all", told | {"fps": told["end_to_end_fps"], "tracks": ""}))
     for name, row in rows:
-        causes = ", ".join(f"{count} {cause}" for cause, count in row["dropped"].items())
-        counts = [str(row["frames_in"]), str(row["processed"]), causes or "0"]
+        counts = [row["frames_in"], row["processed"], sum(row["dropped"].values())]
         ages = [_ms(row["age_ms"], key) for key in ("p50", "p90", "p99")]
-        table.add_row(name, *counts, _number(row["fps"], ".1f"), *ages, str(row["tracks"]))
+        table.add_row(
+            name, *map(str, counts), _number(row["fps"], ".1f"), *ages, str(row["tracks"])
+        )
     return table
 
 
@@ -87,6 +88,11 @@ def _stages(told: dict[str, Any]) -> Table:
 
 def _lines(told: dict[str, Any]) -> list[str]:
     lines = []
+    if told["dropped"]:
+        causes = (
+            f"{count} {_CAUSES.get(cause, cause)}" for cause, count in told["dropped"].items()
+        )
+        lines.append(f"dropped: {', '.join(causes)}")
     if told["of_engine"] is not None:
         lines.append(
             f"{told['end_to_end_fps']:.1f} frames a second, {told['of_engine']:.2f} of the engine "
@@ -100,6 +106,16 @@ def _lines(told: dict[str, Any]) -> list[str]:
     facts += [f"{told['power_w']:.1f} W"] if told["power_w"] is not None else []
     facts += [f"{told['temperature_c']:.0f} C"] if told["temperature_c"] is not None else []
     return [*lines, "; ".join(facts)]
+
+
+# cause in the JSON -> in words
+_CAUSES = {
+    "newer": "for a newer one",
+    "late": "over the budget",
+    "full": "since too many waited",
+    "every": "by --every",
+    "stopped": "at the end",
+}
 
 
 def _ms(times: dict[str, float] | None, key: str) -> str:

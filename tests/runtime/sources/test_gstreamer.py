@@ -84,5 +84,5 @@ def test_a_jetsons_camera_has_a_number_and_known_settings(text: str) -> None:
 
 def test_without_gstreamer_its_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UsageError, match="apt-get install gstreamer1.0-tools"):
+    with pytest.raises(UsageError, match=r"apt-get install gstreamer1\.0-tools"):
         find_sources(["gst:videotestsrc"])

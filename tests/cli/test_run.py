@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from small_bundles import small_bundle
+from small_videos import frames_of, null_bundle, write_video
+
+from edgecv.bundle import Variant
+from edgecv.cli.run import command
+from edgecv.data.mot_rows import read_rows
+from edgecv.engines import build_engine
+from edgecv.errors import BundleError, DataError, EdgecvError, UsageError
+
+SERVER = Path(__file__).parents[1] / "rtsp_server.py"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return null_bundle(tmp_path / "bundle").folder
+
+
+def run(*arguments: object) -> Result:
+    given = [str(argument) for argument in arguments]
+    return CliRunner().invoke(command, given, catch_exceptions=False, standalone_mode=False)
+
+
+def lines_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def started(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgecv", "run", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))},
+    )
+
+
+def wait_until(condition: object, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def test_a_video_goes_through_into_every_file(tmp_path: Path, bundle: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", 12)
+    out = tmp_path / "out"
+    out.mkdir()
+    files = [out / name for name in ("o.mp4", "o.jsonl", "o.txt", "crops")]
+    options = zip(("--save", "--jsonl", "--mot", "--crops"), files, strict=True)
+    told = json.loads(
+        run(bundle, "--source", video, *(w for pair in options for w in pair), "--json").stdout
+    )
+    lines = lines_of(files[1])
+    assert [line["frame"] for line in lines] == list(range(12))
+    assert [line["time"] for line in lines] == [index / 10 for index in range(12)]
+    # the null engine's ten boxes never move: those above the tracker's threshold keep their ids
+    ids = {track["id"] for line in lines for track in line["tracks"]}
+    assert len(frames_of(files[0])) == 12
+    assert set(read_rows(files[2], sorted_by_frame=True).ids.tolist()) == ids
+    assert len(list(files[3].rglob("*.jpg"))) == len(ids) == told["streams"]["v"]["tracks"]
+    assert (told["frames_in"], told["processed"], told["dropped"]) == (12, 12, {})
+    assert (told["variant"], told["tracker"], told["problems"]) == ("null-fp32", "botsort", [])
+    assert 0 < told["ceiling"] < 1
+    assert told["stages_ms"]["track"]["p50"] > 0
+
+
+def test_the_summary_fits_eighty_columns(tmp_path: Path, bundle: Path) -> None:
+    videos = [write_video(tmp_path / f"a-rather-long-name-of-{n}.mp4", 6) for n in "ab"]
+    sources = [word for video in videos for word in ("--source", video)]
+    told = run(bundle, *sources, "--tracker", "none", "--every", 2).stdout
+    lines = told.splitlines()
+    assert max(map(len, lines)) <= 80
+    whole = next(line.split() for line in lines if line.split()[:1] == ["all"])
+    assert whole[1:4] == ["12", "6", "6"]
+    assert "dropped: 6 by --every" in lines
+    assert "bound by" in told
+
+
+def test_stdout_holds_the_lines_alone_when_they_go_there(tmp_path: Path, bundle: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", 3)
+    result = run(bundle, "--source", video, "--jsonl", "-")
+    assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == [0, 1, 2]
+    assert "bound by" in result.stderr
+    with pytest.raises(UsageError, match="both write to stdout"):
+        run(bundle, "--source", video, "--jsonl", "-", "--json")
+
+
+def test_classes_and_scores_choose_what_is_seen(tmp_path: Path, bundle: Path) -> None:
+    video, out = write_video(tmp_path / "v.mp4", 2), tmp_path / "o.jsonl"
+    asked = ("--tracker", "none", "--classes", "class 0, class 2", "--conf", "0.7")
+    run(bundle, "--source", video, "--jsonl", out, *asked)
+    seen = [(one["class"], one["score"]) for one in lines_of(out)[1]["tracks"]]
+    assert seen == [("class 0", 0.95), ("class 2", 0.85), ("class 0", 0.8), ("class 2", 0.7)]
+
+
+def test_a_class_that_does_not_exist_is_refused_with_one_that_does(
+    tmp_path: Path, bundle: Path
+) -> None:
+    video = write_video(tmp_path / "v.mp4", 2)
+    with pytest.raises(UsageError, match=r"no class 'clas 1'.*did you mean 'class 1'"):
+        run(bundle, "--source", video, "--classes", "clas 1")
+
+
+def test_the_belt_runs_for_the_time_it_was_given(tmp_path: Path, bundle: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    belt = "conveyor://?size=64x64&fps=20"
+    told = json.loads(
+        run(bundle, "--source", belt, "--duration", 1, "--jsonl", out, "--json").stdout
+    )
+    stats = told["streams"]["conveyor"]
+    assert 5 <= stats["processed"] <= 30
+    assert stats["processed"] + sum(stats["dropped"].values()) == stats["frames_in"]
+    assert told["seconds"] <= 1.5
+
+
+def test_a_video_that_ends_early_is_processed_and_the_command_fails(
+    tmp_path: Path, bundle: Path
+) -> None:
+    video, out = write_video(tmp_path / "v.avi", 60, (320, 240), "mpeg4"), tmp_path / "o.jsonl"
+    data = video.read_bytes()
+    video.write_bytes(data[: data.index(b"movi") + 3000])
+    with pytest.raises(EdgecvError, match="ended with a problem, said above") as caught:
+        run(bundle, "--source", video, "--jsonl", out)
+    assert caught.value.exit_status == 1
+    assert len(lines_of(out)) >= 1
+
+
+def test_what_cannot_be_opened_is_refused_before_anything_is_written(
+    tmp_path: Path, bundle: Path
+) -> None:
+    (tmp_path / "v.mp4").touch()
+    with pytest.raises(DataError, match="the file is empty") as caught:
+        run(bundle, "--source", tmp_path / "v.mp4", "--jsonl", tmp_path / "o.jsonl")
+    assert caught.value.exit_status == 2
+    assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_a_source_is_never_written_over(tmp_path: Path, bundle: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", 2)
+    before = video.read_bytes()
+    with pytest.raises(UsageError, match="is a source; name another file"):
+        run(bundle, "--source", video, "--save", video)
+    assert video.read_bytes() == before
+
+
+def test_a_changed_byte_in_the_bundle_is_refused(tmp_path: Path) -> None:
+    opened = small_bundle(tmp_path / "bundle")
+    built = opened.path("engines")
+    built.mkdir()
+    made = build_engine("openvino", opened.path("model.onnx"), built, "openvino-fp32")
+    file = f"engines/{made.file}"
+    opened.add_variants(
+        Variant(name="openvino-fp32", engine="openvino", precision="fp32", file=file)
+    )
+    opened.save()
+    weights = opened.path("engines/openvino-fp32.bin")
+    data = bytearray(weights.read_bytes())
+    data[0] ^= 1
+    weights.write_bytes(data)
+    video = write_video(tmp_path / "v.mp4", 2)
+    with pytest.raises(BundleError, match=r"openvino-fp32\.bin: not the file of the manifest"):
+        run(opened.folder, "--source", video)
+
+
+def test_an_engine_that_the_bundle_lacks_is_refused(tmp_path: Path, bundle: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", 2)
+    with pytest.raises(BundleError, match="no variant openvino; it has null-fp32"):
+        run(bundle, "--source", video, "--engine", "openvino")
+    run(bundle, "--source", video, "--engine", "null-fp32")
+    none = small_bundle(tmp_path / "none").folder
+    with pytest.raises(BundleError, match="none of its engines runs here; it has none"):
+        run(none, "--source", video)
+
+
+def test_ctrl_c_ends_it_with_a_video_that_plays(tmp_path: Path, bundle: Path) -> None:
+    out, lines = tmp_path / "o.mp4", tmp_path / "o.jsonl"
+    belt = "conveyor://?size=64x64&fps=20"
+    process = started(bundle, "--source", belt, "--save", out, "--jsonl", lines)
+    try:
+        wait_until(lambda: lines.exists() and lines.read_text().count("\n") > 5)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert (process.returncode, stderr) == (0, "")
+    assert "bound by" in stdout
+    assert len(frames_of(out)) == len(lines_of(lines)) > 5
+
+
+def test_a_reader_who_leaves_ends_it_without_a_traceback(tmp_path: Path, bundle: Path) -> None:
+    process = started(bundle, "--source", "conveyor://?size=64x64", "--jsonl", "-")
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+        process.wait(20)
+    finally:
+        process.kill()
+        process.stderr.close()
+    assert process.returncode == 1
+    assert "nobody reads the results any more" in told
+    assert "Traceback" not in told
+    assert "Exception ignored" not in told
+
+
+@contextmanager
+def served(video: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A real RTSP server on loopback."""
+    python = next((p for p in ("/usr/bin/python3",) if _has_server(p)), None)
+    if python is None or not shutil.which("gst-launch-1.0"):
+        message = "no RTSP server: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi"
+        if os.environ.get("EDGECV_CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    arguments = [python, str(SERVER), str(video), str(port)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "listening\n"
+            yield server
+        finally:
+            server.kill()
+
+
+def _has_server(python: str) -> bool:
+    check = "import gi; gi.require_version('GstRtspServer', '1.0')"
+    return not subprocess.run([python, "-c", check], capture_output=True).returncode
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_network_camera_that_is_cut_off_comes_back_while_the_other_runs_on(
+    tmp_path: Path, bundle: Path
+) -> None:
+    video, out, port = write_video(tmp_path / "v.mp4", 600), tmp_path / "o.jsonl", free_port()
+    address = f"rtsp://me:secret@127.0.0.1:{port}/camera"
+
+    def count(name: str) -> int:
+        text = out.read_text() if out.exists() else ""
+        return text.count(f'"source": "{name}"')
+
+    camera = "127.0.0.1-camera"
+    with served(video, port):
+        process = started(
+            *(bundle, "--source", address, "--source", "conveyor://?size=64x64&fps=10"),
+            *("--jsonl", out, "--json"),
+        )
+        try:
+            wait_until(lambda: count(camera) > 3)
+        except BaseException:
+            process.kill()
+            raise
+    try:
+        before, belt = count(camera), count("conveyor")
+        wait_until(lambda: count("conveyor") > belt + 5)
+        with served(video, port):
+            wait_until(lambda: count(camera) > before + 5)
+            process.send_signal(signal.SIGTERM)
+            stdout, stderr = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    told = json.loads(stdout)["streams"][camera]
+    assert (told["breaks"], told["broken"], told["problem"]) == (1, False, None)
+    assert "Trying again; the other streams run on" in stderr
+    assert "back after" in stderr
+    assert "secret" not in stdout + stderr
+    times = [line["time"] for line in lines_of(out) if line["source"] == camera]
+    assert times == sorted(times)
