@@ -23,7 +23,8 @@ def command(
 ) -> None:
     """Draw metal and plastic parts on a conveyor belt into DIR, with boxes and masks.
 
-    The same seed gives the same pictures on every machine; another seed shares none with it.
+    The same seed gives the same parts and boxes on every machine, and pictures that differ in
+    their last bits at most; another seed shares none with it.
     """
     from edgecv.data.conveyor import CLASS_NAMES, write_dataset
 

@@ -34,7 +34,7 @@ def fill(outlines_xy: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> 
     if not outlines_xy:
         return filled
     start = np.concatenate(outlines_xy)
-    end = np.concatenate([np.roll(outline, -1, 0) for outline in outlines_xy])
+    end = np.concatenate([part for o in outlines_xy for part in (o[1:], o[:1])])
     row, column = _crossings(_on_grid(start), _on_grid(end), shape[0])
     column = np.minimum(np.maximum(column, 0), shape[1])
     if not len(row):

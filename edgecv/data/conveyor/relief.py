@@ -17,7 +17,8 @@ from edgecv.types import Array
 
 FINE = 2  # drawn this much larger, then shrunk: edges are smooth
 
-MARGIN_MM = 8  # left free around a part, for its shadow
+MARGIN_MM = 8  # around a part, for its shadow
+EDGE_PX = 2  # of the belt's picture that stay free in a relief: slopes are taken across its edge
 
 Region = NDArray[np.uint8]
 
@@ -60,6 +61,8 @@ class Relief:
         pose: how large and which way round it is drawn.
 
     Attributes:
+        size_wh: of the part on the belt's picture, in its pixels; a whole number of the fine grid.
+        margin: pixels of the belt's picture to leave free on each side, for the shadow.
         covers: (n, m) uint8, 1 where the part is.
         height: (n, m) float32 above the belt, in pixels of the fine grid.
         material: (n, m) uint8, index into `materials`.
@@ -68,12 +71,12 @@ class Relief:
     def __init__(self, half_uv: tuple[float, float], pose: Pose) -> None:
         per_mm, angle = pose
         self.cos, self.sin = turn(angle)
-        margin = math.ceil(MARGIN_MM * per_mm)
         self.per_mm = per_mm * FINE
         across = abs(self.cos), abs(self.sin)
         half_x = per_mm * (across[0] * half_uv[0] + across[1] * half_uv[1])
         half_y = per_mm * (across[1] * half_uv[0] + across[0] * half_uv[1])
-        self.size_wh = 2 * (math.ceil(half_x) + margin), 2 * (math.ceil(half_y) + margin)
+        self.size_wh = 2 * (math.ceil(half_x) + EDGE_PX), 2 * (math.ceil(half_y) + EDGE_PX)
+        self.margin = math.ceil(MARGIN_MM * per_mm) - EDGE_PX
         shape = self.size_wh[1] * FINE, self.size_wh[0] * FINE
         self.covers: Region = np.zeros(shape, np.uint8)
         self.height: Array = np.zeros(shape, np.float32)

@@ -57,18 +57,19 @@ class Sprite(NamedTuple):
 
 def shade(relief: Relief, light: Light, wear: Draws) -> Sprite:
     """Light a relief from two lamps and shrink it to the size of the belt's picture."""
-    width, height = relief.size_wh
     colour = np.zeros((*relief.covers.shape, 3), np.float32)
     where = relief.covers.astype(bool)
     colour[where] = _colour(relief, where, light, wear)
-    small = cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA)
-    blocks = np.zeros((height, width), np.uint8)
+    small = cv2.resize(colour, relief.size_wh, interpolation=cv2.INTER_AREA)
+    blocks = np.zeros(small.shape[:2], np.uint8)
     for at in range(FINE**2):
         blocks += relief.covers[at // FINE :: FINE, at % FINE :: FINE]
+    blocks = np.pad(blocks, relief.margin)
     cover = np.asarray(blocks / np.float32(FINE**2), np.float32)
     keep = (1 - cover) * (1 - _shadow(relief, light, cover))
+    around = ((relief.margin, relief.margin),) * 2
     return Sprite(
-        np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8),
+        np.pad(np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8), (*around, (0, 0))),
         (keep * 255 + 0.5).astype(np.uint8),
         (2 * blocks >= FINE**2).astype(np.uint8),
     )
@@ -81,7 +82,7 @@ def _colour(relief: Relief, where: Where, light: Light, wear: Draws) -> Array:
     table = np.array([(*material.bgr, *material[1:]) for material in relief.materials], np.float32)
     of = relief.material[where]
     metal, gloss, shine, turned = (table[:, column][of] for column in range(3, 7))
-    base, metal = _worn(where, wear, table[:, :3][of], metal)
+    base, metal = _worn(relief, where, wear, table[:, :3][of], metal)
     mirror = (2 * up * normal[0], 2 * up * normal[1], 2 * up * up - 1)
     main, fill = _facing(mirror, light.main), _facing(mirror, light.fill)
     lobe = np.exp(gloss * (main - 1)) * np.float32(light.power)
@@ -99,27 +100,37 @@ def _colour(relief: Relief, where: Where, light: Light, wear: Draws) -> Array:
 def _normals(relief: Relief, where: Where, wear: Draws) -> tuple[Array, Array, Array]:
     """x, y and z of the surface's direction in each covered pixel."""
     height = cv2.GaussianBlur(relief.height, (3, 3), 0)
-    dents = wear.between(0.01, 0.05) * cut("clouds", wear, *height.shape)[where]
+    dents = wear.between(0.01, 0.05) * _noise("clouds", relief, where, wear)
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8)[where] + dents
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8)[where]
     up = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     return -slope_x * up, -slope_y * up, up
 
 
-def _worn(where: Where, wear: Draws, base: Array, metal: Array) -> tuple[Array, Array]:
+def _worn(
+    relief: Relief, where: Where, wear: Draws, base: Array, metal: Array
+) -> tuple[Array, Array]:
     """Rust and grime in patches; both scatter light."""
-    grain = cut("grain", wear, *where.shape)[where]
+    grain = _noise("grain", relief, where, wear)
     base = base * (1 + wear.between(0.02, 0.07) * grain)[:, None]
     for tint, share, amount in ((RUST, 0.3, 0.9), (GRIME, 0.5, 0.6)):
         if not wear.chance(share):
             continue
-        patches = cut("clouds", wear, *where.shape)[where] - wear.between(0.2, 1.8)
+        patches = _noise("clouds", relief, where, wear) - wear.between(0.2, 1.8)
         cover = amount * np.clip(patches * 2, 0, 1)
         if tint is RUST:
             cover = cover * metal  # plastic does not rust
         base = base + cover[:, None] * (tint - base)
         metal = metal * (1 - cover)
     return base, metal
+
+
+def _noise(name: str, relief: Relief, where: Where, wear: Draws) -> Array:
+    """(n,) of a texture that lies over the whole sprite, in the covered pixels."""
+    margin = relief.margin * FINE
+    rows, columns = where.shape
+    field = cut(name, wear, rows + 2 * margin, columns + 2 * margin)
+    return np.asarray(field[margin : margin + rows, margin : margin + columns][where])
 
 
 def _facing(vector: tuple[Array, Array, Array], light: tuple[float, float, float]) -> Array:
