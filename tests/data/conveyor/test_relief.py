@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecv.data.conveyor.outlines import circle, polygon
-from edgecv.data.conveyor.relief import FINE, MARGIN_MM, Material, Pose, Relief
+from edgecv.data.conveyor.relief import EDGE_PX, FINE, Material, Pose, Relief
 
 STEEL = Material((0.6, 0.6, 0.6), 1, 10, 0.5)
 BAR = polygon([(-9, -2), (9, -2), (9, 2), (-9, 2)])
@@ -17,7 +17,7 @@ def test_a_bar_covers_its_area_whichever_way_round_and_fits(angle: float) -> Non
     relief = Relief((9, 2), Pose(3, angle))
     relief.put(relief.region(BAR), 4, STEEL)
     assert relief.covers.sum() / (3 * FINE) ** 2 == pytest.approx(18 * 4, rel=0.01)
-    free = math.ceil(MARGIN_MM * 3) * FINE - 1
+    free = EDGE_PX * FINE - 1
     assert not relief.covers[:free].any()
     assert not relief.covers[:, -free:].any()
     assert relief.covers.shape == (relief.size_wh[1] * FINE, relief.size_wh[0] * FINE)

@@ -48,10 +48,11 @@ def test_the_shadow_falls_away_from_the_lamp_and_holes_show_the_belt() -> None:
 def test_the_mask_holds_the_pixels_that_the_part_covers_by_half() -> None:
     relief = dome(PLASTIC)
     sprite = shade(relief, light(1), Draws(4))
-    height, width = sprite.mask.shape
+    width, height = relief.size_wh
     cover = relief.covers.reshape(height, FINE, width, FINE).mean((1, 3))
+    cover = np.pad(cover, relief.margin)
     assert np.array_equal(sprite.mask > 0, cover >= 0.5)
-    assert sprite.add.shape == (height, width, 3)
+    assert sprite.add.shape == (*cover.shape, 3)
     assert not sprite.add[cover == 0].any()
 
 
