@@ -30,7 +30,7 @@ class Scene:
     Attributes:
         key: seed and number of the scene.
         size_wh: of the camera's picture.
-        cell_px: length of a piece of belt that is drawn at once.
+        cell_px: length of a cell, in which the parts are placed together.
         per_mm: pixels of the belt's picture for a millimetre.
         direction: cosine and sine of the belt's direction in the picture.
         keystone: how fast the scale grows along the picture's x and y.

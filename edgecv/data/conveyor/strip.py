@@ -1,4 +1,4 @@
-"""The belt with its parts as one endless strip, made in cells when the camera comes to them."""
+"""The belt with its parts as one endless strip: parts lie in cells, which are drawn in pieces."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[Maker, tuple[float, float]]] = {
 }
 CLASS_NAMES = tuple(PARTS)
 IDS = 64  # track ids that a cell may give
+PIECES = 4  # of a cell, each drawn when it is seen: parts that no camera sees take no time
 KEPT = 12  # cells: a camera sees about four at a time
 
 TrackIds = NDArray[np.int32]
@@ -86,10 +87,12 @@ class Strip:
         loop = make_belt(Draws(*scene.key, 1), height)
         self.brightness = float(loop.mean())
         loop = np.tile(loop, (1, -(-scene.cell_px // LOOP_PX), 1))
-        self._cell_px = scene.cell_px
+        self._cell_px, self._piece_px = scene.cell_px, scene.cell_px // PIECES
         # of functions, not of methods: a strip then goes when nothing holds it
         self._items = lru_cache(maxsize=KEPT)(partial(_place_items, scene, belt))
-        self._cell = lru_cache(maxsize=KEPT)(partial(_paint, loop, scene.cell_px, self._items))
+        self._piece = lru_cache(maxsize=KEPT * PIECES)(
+            partial(_paint, loop, scene.cell_px, self._items)
+        )
 
     def window(self, start: int, length: int) -> tuple[Image, TrackIds]:
         """What lies between two places of the belt.
@@ -97,11 +100,11 @@ class Strip:
         Returns:
             (height, length, 3) uint8 BGR and (height, length) int32 track ids, 0 for none.
         """
-        first, last = start // self._cell_px, (start + length - 1) // self._cell_px
-        cells = [self._cell(number) for number in range(first, last + 1)]
-        cut = slice(start - first * self._cell_px, start - first * self._cell_px + length)
-        image = np.concatenate([image for image, _ in cells], 1)[:, cut]
-        return image, np.concatenate([ids for _, ids in cells], 1)[:, cut]
+        first, last = start // self._piece_px, (start + length - 1) // self._piece_px
+        pieces = [self._piece(number) for number in range(first, last + 1)]
+        cut = slice(start - first * self._piece_px, start - first * self._piece_px + length)
+        image = np.concatenate([image for image, _ in pieces], 1)[:, cut]
+        return image, np.concatenate([ids for _, ids in pieces], 1)[:, cut]
 
     def items_between(self, start: int, length: int) -> list[Item]:
         """All objects of which a pixel may lie there."""
@@ -110,13 +113,15 @@ class Strip:
 
 
 def _paint(loop: Image, cell_px: int, items: Items, number: int) -> tuple[Image, TrackIds]:
-    """A cell's picture and its track ids; what lies in its neighbours may reach into it."""
-    from_px = number * cell_px % loop.shape[1]
-    image = loop[:, from_px : from_px + cell_px].copy()
+    """A piece's picture and its track ids; what lies in the next cells may reach into it."""
+    piece_px = cell_px // PIECES
+    from_px = number * piece_px % loop.shape[1]
+    image = loop[:, from_px : from_px + piece_px].copy()
     ids = np.zeros(image.shape[:2], np.int32)
+    cell, piece = divmod(number, PIECES)
     for neighbour in (-1, 0, 1):
-        for item in items(number + neighbour):
-            _lay(image, ids, item, neighbour * cell_px)
+        for item in items(cell + neighbour):
+            _lay(image, ids, item, neighbour * cell_px - piece * piece_px)
     return image, ids
 
 
@@ -166,13 +171,13 @@ def _draw(scene: Scene, maker: Maker, reach_mm: float, draws: Draws) -> Sprite:
 
 
 def _lay(image: Image, ids: TrackIds, item: Item, shift: int) -> None:
-    """Put an object on a cell's picture, as much of it as lies there.
+    """Put an object on a piece of belt, as much of it as lies there.
 
     Args:
         image: (rows, columns, 3), changed.
         ids: (rows, columns), changed.
         item: the object.
-        shift: how far right of this cell its own begins.
+        shift: how far right of this piece the object's cell begins.
     """
     rows, columns = ids.shape
     x, y = round(item.middle[0]) + shift, round(item.middle[1])
