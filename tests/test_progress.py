@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from edgecv.progress import bar, byte_bar, say
+from edgecv.progress import _duration, bar, byte_bar, noted_bar, say
 
 REFRESH_S = 0.3  # a bar is drawn ten times a second
 
@@ -86,3 +86,27 @@ def test_a_bar_ends_with_an_error_too() -> None:
         with bar("next", 1) as advance:
             advance()
     assert "next" in plain(terminal)
+
+
+def test_a_noted_bar_shows_title_place_and_note() -> None:
+    terminal = Terminal()
+    with redirect_stderr(terminal), noted_bar(10, start=4) as step:
+        step("epoch 2/3", ", loss 1.25")
+        time.sleep(REFRESH_S)
+    shown = plain(terminal)
+    assert "epoch 2/3" in shown
+    assert "5/10" in shown
+    assert ", loss 1.25" in shown
+
+
+def test_a_noted_bar_is_nothing_for_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with noted_bar(2) as step:
+        step("epoch 1/1", ", loss 1")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(5, "5 s"), (599, "599 s"), (3600, "60 min"), (9000, "2.5 h")]
+)
+def test_a_long_wait_is_told_in_minutes_or_hours(seconds: float, told: str) -> None:
+    assert _duration(seconds) == told
