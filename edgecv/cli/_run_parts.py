@@ -81,9 +81,13 @@ def settings_of(bundle: Bundle, asked: Asked) -> LoopSettings:
         score_min=score_min,
         class_ids=class_ids,
         reading=Reading(asked.every, asked.max_frames),
-        # two, so that one is computed while the other is fetched; more where there are cores
-        requests=max(2, min(4, available_cores() // 2)),
+        requests=requests_here(),
     )
+
+
+def requests_here() -> int:
+    """Engine calls at once: two, so that one is fetched while the other is computed, or more."""
+    return max(2, min(4, available_cores() // 2))
 
 
 def _class_id(name: str, known: Sequence[str]) -> int:

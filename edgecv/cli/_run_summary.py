@@ -15,7 +15,6 @@ from edgecv.runtime.clock import now
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.stats import Stats
 from edgecv.runtime.summary import bounds
-from edgecv.runtime.timing import peak_rss_mb
 
 
 def summary(
@@ -30,8 +29,7 @@ def summary(
     """All that is known of a run, ready for JSON; docs/run.md says what each means."""
     told = stats.to_json()
     problems = [one["problem"] for one in told["streams"].values() if one["problem"]]
-    process = psutil.Process()
-    began_s = now() - (time.time() - process.create_time())
+    began_s = now() - (time.time() - psutil.Process().create_time())
     return {
         "bundle": str(bundle.folder),
         "variant": variant.name,
@@ -39,7 +37,6 @@ def summary(
         **told,
         **bounds(stats, alone, live),
         "first_result_s": None if stats.first_s is None else round(stats.first_s - began_s, 2),
-        "memory_mb": {"rss": round(process.memory_info().rss / 1e6, 1), "peak": peak_rss_mb()},
         **power,
         "problems": [*problems, *told["problems"]],
     }
@@ -102,7 +99,7 @@ def _lines(told: dict[str, Any]) -> list[str]:
         lines.append(f"bound by {told['bound_by']}")
     memory = told["memory_mb"]
     facts = [f"first result after {_number(told['first_result_s'], '.1f')} s"]
-    facts.append(f"memory {memory['rss']:.0f} MB, peak {memory['peak']:.0f} MB")
+    facts.append(f"memory {memory['now']:.0f} MB, peak {memory['peak']:.0f} MB")
     facts += [f"{told['power_w']:.1f} W"] if told["power_w"] is not None else []
     facts += [f"{told['temperature_c']:.0f} C"] if told["temperature_c"] is not None else []
     return [*lines, "; ".join(facts)]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+import cv2
 
 from edgecv.bundle import Bundle
 from edgecv.cli._run_parts import (
@@ -89,6 +90,7 @@ def command(
     wanted = Asked(**asked)  # type: ignore[arg-type]
     settings = settings_of(opened, wanted)
     variant = pick_variant(opened, wanted.engine)
+    cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
     found = find_sources(sources)
     check_outputs(outputs, found)
     with stopped_by_signals() as stop, opened_engine(opened, variant, settings) as engine:

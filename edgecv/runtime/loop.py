@@ -37,6 +37,7 @@ RESULTS_MAX = 4
 NMS_IOU, BOXES_MAX = 0.65, 100
 # a reader in a vendor's code may not come back; the process ends without it
 READER_PATIENCE_S = 2.0
+TICK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ class Loop:
         for thread in (*readers, *stages):
             thread.start()
         while stages[-1].is_alive():
-            stages[-1].join(0.2)
+            stages[-1].join(TICK_S)
+            self.stats.memory.look(self.stats.processed)
             tick()
         for thread in (*readers, *stages[:-1]):
             thread.join(READER_PATIENCE_S)
