@@ -7,7 +7,7 @@ seed, scene ──► scene: belt, light, camera ──► strip: parts on an en
 """
 
 from edgecv.data.conveyor.conveyor import Conveyor, ConveyorFrame
-from edgecv.data.conveyor.strip import CLASS_NAMES
+from edgecv.data.conveyor.items import CLASS_NAMES
 from edgecv.data.conveyor.write import write_dataset
 
 __all__ = ["CLASS_NAMES", "Conveyor", "ConveyorFrame", "write_dataset"]

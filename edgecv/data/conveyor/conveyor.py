@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecv.data.conveyor.camera import Camera, make_view
+from edgecv.data.conveyor.camera import Camera
 from edgecv.data.conveyor.scene import make_scene
 from edgecv.data.conveyor.strip import Strip
 from edgecv.data.conveyor.truth import find_truth
+from edgecv.data.conveyor.view import make_view
 from edgecv.types import Array, Image, Ints
 
 SIDES_PX = (64, 4096)

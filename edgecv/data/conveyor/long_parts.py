@@ -87,7 +87,7 @@ def _hexagon(
     slopes = [rolled - math.pi / 3, rolled, rolled + math.pi / 3]
     facets = [(flats - v * math.sin(slope)) / math.cos(slope) for slope in slopes]
     top = flats + np.minimum(np.minimum(facets[0], facets[1]), facets[2])
-    half = corner * math.cos(abs(rolled) - math.pi / 6 if abs(rolled) > 0.26 else rolled)
+    half = corner * math.cos(rolled)
     cut = (ends[1] - ends[0]) * 0.2
     points = [(ends[0], -half * 0.84), (ends[0] + cut, -half), (ends[1], -half)]
     outline = points + [(u, -across) for u, across in points[::-1]]

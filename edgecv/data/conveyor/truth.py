@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecv.data.conveyor.camera import View
-from edgecv.data.conveyor.strip import Item, TrackIds
+from edgecv.data.conveyor.items import Item
+from edgecv.data.conveyor.strip import TrackIds
+from edgecv.data.conveyor.view import View
 from edgecv.types import Array, Ints
 
 # People who mark pictures leave out what is hardly seen or too small to tell; so is it here.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecv.data.conveyor.conveyor import Conveyor, ConveyorFrame
-from edgecv.data.conveyor.strip import CLASS_NAMES
+from edgecv.data.conveyor.items import CLASS_NAMES
 from edgecv.data.run_length import encode_mask
 from edgecv.errors import DataError
 from edgecv.progress import bar

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgecv.data.conveyor.items import CLASS_NAMES, IDS
 from edgecv.data.conveyor.scene import make_scene
-from edgecv.data.conveyor.strip import CLASS_NAMES, IDS, Strip
+from edgecv.data.conveyor.strip import Strip
 
 SCENE = make_scene(1, 4, (160, 120))
 BELT = (0, 150)

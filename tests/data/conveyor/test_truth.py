@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecv.data.conveyor.camera import View
+from edgecv.data.conveyor.items import Item
 from edgecv.data.conveyor.shade import Sprite
-from edgecv.data.conveyor.strip import Item
 from edgecv.data.conveyor.truth import AREA_MIN_PX, SIDE_MIN_PX, VISIBLE_MIN, find_truth
+from edgecv.data.conveyor.view import View
 
 SIDE = 100
 

@@ -7,8 +7,8 @@ import pytest
 
 from edgecv.data.conveyor.clutter import CLUTTER, Maker
 from edgecv.data.conveyor.draws import Draws
+from edgecv.data.conveyor.items import PARTS
 from edgecv.data.conveyor.relief import FINE, Pose
-from edgecv.data.conveyor.strip import PARTS
 
 MAKERS = {**PARTS, **{maker.__name__: (maker, reach) for maker, reach in CLUTTER}}
 
