@@ -95,7 +95,7 @@ def test_an_onnx_file_is_refused(tmp_path: Path, data: Path) -> None:
     size = InputSpec(width=32, height=32)
     bundle.update(spec=ModelSpec(name="net", class_names=CLASSES, input=size))
     bundle.path(SOURCE).write_bytes(b"")
-    with pytest.raises(ModelError, match="ONNX file cannot be trained.*checkpoint"):
+    with pytest.raises(ModelError, match=r"ONNX file cannot be trained.*checkpoint"):
         train.run(bundle, ONCE, Context(data=data, scratch=tmp_path / "scratch"))
 
 
