@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
+from edgecv.errors import UsageError
+
 # the others wait while the first loads, hashes and validates
 PATIENCE = timedelta(hours=6)
 
@@ -56,8 +58,17 @@ def joined() -> Iterator[World]:
 
 
 def from_first(value: Any) -> Any:
-    """What the first process passes here, in every process."""
+    """What the first process passes here, in every process.
+
+    Raises:
+        UsageError: there are others, and nobody made them meet.
+    """
     if not distributed.is_initialized():
+        if world().size > 1:
+            raise UsageError(
+                "WORLD_SIZE is set, so there are several processes, but only 'edgecv train' lets "
+                "them work together: torchrun --nproc-per-node N -m edgecv train ..."
+            )
         return value
     box = [value]
     distributed.broadcast_object_list(box, src=0, device=world().device)

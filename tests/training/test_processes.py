@@ -8,6 +8,7 @@ import pytest
 import torch
 from together import run_together
 
+from edgecv.errors import UsageError
 from edgecv.training import processes
 
 PROGRAM = Path(__file__).with_name("one_of_two.py")
@@ -41,3 +42,9 @@ def test_alone_everything_is_passed_through() -> None:
     processes.wait_for_others()
     with processes.joined() as here:
         assert here.size == 1
+
+
+def test_several_processes_that_never_met_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="edgecv train"):
+        processes.from_first(None)
