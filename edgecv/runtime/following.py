@@ -36,7 +36,7 @@ class SmallPictureMotion:
         if shrink < 1:
             # bilinear does for a shrinking this small, at a tenth of the time of averaging
             size = max(1, round(width * shrink)), max(1, round(height * shrink))
-            inside = cv2.resize(inside, size)
+            inside = np.asarray(cv2.resize(inside, size), np.uint8)
         return Frame(inside, frame.index, frame.time_s, frame.stream)
 
     def estimate(self, frame: Frame | None, detections: Detections) -> Floats | None:

@@ -143,7 +143,7 @@ class Loop:
             thread.start()
         while stages[-1].is_alive():
             stages[-1].join(TICK_S)
-            self.stats.memory.look(self.stats.processed)
+            self.stats.look()
             tick()
         for thread in (*readers, *stages[:-1]):
             thread.join(READER_PATIENCE_S)

@@ -6,15 +6,12 @@ import time
 from collections import Counter
 from typing import Any
 
-import psutil
-
 from edgecv.runtime.clock import StageTimes, Times, now
 from edgecv.runtime.frames import StreamFrame
+from edgecv.runtime.gauges import MachineLoad, Memory
 
 # in the order in which a frame meets them
 STAGES = ("decode", "preprocess", "engine", "postprocess", "track", "sinks")
-# results after which memory should not grow: every buffer was in use, every cache is full
-SETTLED = 500
 
 
 class StreamStats:
@@ -73,33 +70,6 @@ class StreamStats:
         }
 
 
-class Memory:
-    """Resident memory of this process, in MB (1e6 bytes), looked at now and then.
-
-    Attributes:
-        settled: when all buffers had been in use; what is above it later is growth.
-        now, peak: at the last look, and the most of all looks.
-    """
-
-    def __init__(self) -> None:
-        self.settled: float | None = None
-        self.now = self.peak = 0.0
-
-    def look(self, processed: int) -> None:
-        """Measure; `processed` results are done."""
-        self.now = psutil.Process().memory_info().rss / 1e6
-        self.peak = max(self.peak, self.now)
-        if self.settled is None and processed >= SETTLED:
-            self.settled = self.now
-
-    def to_json(self) -> dict[str, float | None]:
-        return {
-            "settled": rounded(self.settled),
-            "now": rounded(self.now),
-            "peak": rounded(self.peak),
-        }
-
-
 class Stats:
     """Counts of a run, and times of its stages.
 
@@ -108,7 +78,7 @@ class Stats:
         stages: those of STAGES.
         age: from capture to result, of all streams.
         cpu_s: CPU time of the process between the first result and the last.
-        memory: resident memory in MB.
+        memory, machine: gauges; `look` reads them.
         problems: what failed beside the streams.
     """
 
@@ -117,7 +87,7 @@ class Stats:
         self.stages = {name: StageTimes() for name in STAGES}
         self.age = Times()
         self.cpu_s = 0.0
-        self.memory = Memory()
+        self.memory, self.machine = Memory(), MachineLoad()
         self._cpu_began: float | None = None
         self.problems: list[str] = []
 
@@ -131,6 +101,12 @@ class Stats:
         if self._cpu_began is None:
             self._cpu_began = used
         self.cpu_s = used - self._cpu_began
+
+    def look(self) -> None:
+        """Read the gauges; to be called now and then."""
+        self.memory.look(self.processed)
+        if self.processed:
+            self.machine.look()
 
     @property
     def first_s(self) -> float | None:

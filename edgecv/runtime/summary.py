@@ -54,7 +54,7 @@ def bounds(stats: Stats, alone: dict[str, float] | None, live: bool) -> dict[str
         {"engine_only_fps", "of_engine": end-to-end fps / engine-only fps, "ceiling": the most
         that this ratio can be on this CPU, E / (E + D + P) with the CPU time a frame of the
         engine, of decoding and of the other stages, "cpu_busy": share of all cores that was
-        used, "bound_by"}; None for what is not known.
+        used, "machine_busy": with other programs, "bound_by"}; None for what is not known.
     """
     fps, frames = stats.fps, max(1, stats.processed)
     # frames that were decoded and then dropped cost as well
@@ -67,6 +67,7 @@ def bounds(stats: Stats, alone: dict[str, float] | None, live: bool) -> dict[str
         "of_engine": rounded(ratio),
         "ceiling": rounded(ceiling),
         "cpu_busy": rounded(busy),
+        "machine_busy": rounded(stats.machine.busy),
         "bound_by": None if busy is None else _bound_by(stats, ratio, busy, live),
     }
 
@@ -83,6 +84,9 @@ def _bound_by(stats: Stats, ratio: float | None, busy: float, live: bool) -> str
         return f"the stage {stage}: its thread is busy all the time"
     if busy >= BUSY:
         return "the CPU, which the engine shares with the other stages"
+    machine = stats.machine.busy
+    if machine is not None and machine >= BUSY:
+        return f"the CPU, of which other programs take {100 * (machine - busy):.0f} %"
     return "no part: neither the engine nor the CPU was busy all the time"
 
 
