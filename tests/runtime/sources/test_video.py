@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import av
@@ -8,7 +9,7 @@ import pytest
 from small_videos import RATE, SIZE_WH, frames_of, write_video
 
 from edgecv.bundle import InputSpec
-from edgecv.errors import DataError
+from edgecv.errors import DataError, MissingExtraError
 from edgecv.runtime import preprocess
 from edgecv.runtime.sources import find_sources
 from edgecv.runtime.sources._capture import Capture, Shot
@@ -174,3 +175,10 @@ def test_closing_ends_the_frames_without_a_complaint(tmp_path: Path) -> None:
     next(shots)
     capture.close()
     assert len(list(shots)) < 28
+
+
+def test_without_pyav_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "v.mp4", 2)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"package 'av'.*pip install 'edgecv\[video\]'"):
+        opened(path)
