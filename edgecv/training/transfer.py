@@ -15,7 +15,7 @@ NAMED = 4
 
 def new_network(variant: str, classes: int, seed: int) -> Yolox:
     """A published variant with random weights, which follow from the seed alone."""
-    return _new(YoloxConfig(*VARIANTS[variant], classes=classes), seed)
+    return new_network_of(YoloxConfig(*VARIANTS[variant], classes=classes), seed)
 
 
 def for_classes(
@@ -32,7 +32,7 @@ def for_classes(
     """
     if list(had) == list(wanted):
         return model, f"all {len(model.state_dict())} tensors kept; the classes are the same"
-    fresh = _new(model.config._replace(classes=len(wanted)), seed)
+    fresh = new_network_of(model.config._replace(classes=len(wanted)), seed)
     state = model.state_dict()
     kept = {name: value for name, value in state.items() if not name.startswith("head.cls_preds.")}
     fresh.load_state_dict(kept, strict=False)
@@ -56,7 +56,8 @@ def _told(kept: int, total: int, wanted: Sequence[str], known: set[int]) -> str:
     )
 
 
-def _new(config: YoloxConfig, seed: int) -> Yolox:
+def new_network_of(config: YoloxConfig, seed: int) -> Yolox:
+    """Random weights that follow from the seed alone; every class is as unlikely as `PRIOR`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Yolox(config)
