@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import onnx
 
-from edgecv.bundle import Bundle, Variant
+from edgecv.bundle import Bundle, Manifest, ModelSpec, OutputSpec, Variant
 from edgecv.data.dataset import Dataset, open_dataset
 from edgecv.engines import Engine, PooledEngine, open_engine
 from edgecv.machine import int8_cpu
 from edgecv.metrics.detection import score_detections
 from edgecv.progress import bar
+from edgecv.quantization.blame import Departure, find_departure
 from edgecv.quantization.budget import Step
 from edgecv.quantization.execute import Runner
 from edgecv.quantization.files import Files
@@ -20,6 +24,8 @@ from edgecv.quantization.sensitivity import damage_db
 from edgecv.recipe import EvaluateSettings
 from edgecv.stages.evaluate import answers
 from edgecv.types import Array, Image
+
+COMPARED = 3  # pictures; an engine that is wrong is so on every one
 
 
 class Judge:
@@ -49,6 +55,18 @@ class Judge:
             self._known[key] = self._measure(target, allowance, kept)
         return replace(self._known[key], allowance=allowance)
 
+    def departure(self, step: Step) -> Departure | None:
+        """Where the engine of a try computes otherwise than its file says; None: nowhere.
+
+        None too where the engine does not run here.
+        """
+        if step.target == "tensorrt" or not self._runs_here():
+            return None
+        model = self._files.emission(step.target, step.kept_float)
+        sample = self._files.known.pictures.spread(COMPARED)
+        compute = partial(_compute, self._bundle.spec, step.target)
+        return find_departure(self._files.network, model, self._bundle.spec.output, sample, compute)
+
     def _measure(self, target: str, allowance: float, kept: list[str]) -> Step:
         model = self._files.emission(target, kept)
         score = None
@@ -68,7 +86,7 @@ class Judge:
 
     def _runs_here(self) -> bool:
         here = int8_cpu()
-        return self._files.cpu == here or (self._files.weight_bits == 7 and here != "arm")
+        return self._files.cpu == here or (self._files.portable and here != "arm")
 
     def _exact(self, model: onnx.ModelProto) -> Engine:
         output = self._bundle.spec.output
@@ -87,3 +105,21 @@ class Judge:
                 one.detections for one in answers(engine, pictures, EvaluateSettings(), advance)
             ]
         return score_detections(data, found, self._bundle.spec.class_names, resamples=0).mAP
+
+
+def _compute(
+    spec: ModelSpec, target: str, model: onnx.ModelProto, tensor: str, batches: Sequence[Image]
+) -> list[Array]:
+    """A tensor of a graph, as the engine computes it."""
+    # a name of its own: an engine may not give what it also reads
+    result = f"{tensor}.compared"
+    model.graph.node.append(onnx.helper.make_node("Identity", [tensor], [result]))
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(result))
+    alone = spec.model_copy(update={"output": OutputSpec(boxes=result, scores=result)})
+    variant = Variant(name=target, engine=target, precision="int8", file="part.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Bundle(Path(folder), Manifest(spec=alone))
+        onnx.save(model, bundle.path(variant.file))
+        with open_engine(bundle, variant) as engine:
+            return [engine.infer(batch)[0] for batch in batches]

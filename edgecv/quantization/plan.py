@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -13,7 +14,13 @@ from edgecv.quantization.execute import Pictures
 from edgecv.quantization.network import Layer, Network
 from edgecv.quantization.observe import Floats, Histogram, Moments, moments
 from edgecv.quantization.ranges import Range, choose, error, merge
-from edgecv.quantization.rounding import round_gptq, round_nearest, weight_scales
+from edgecv.quantization.rounding import (
+    Limits,
+    channel_pairs,
+    round_gptq,
+    round_nearest,
+    weight_scales,
+)
 from edgecv.recipe import QuantizeSettings
 from edgecv.types import Array
 
@@ -24,11 +31,22 @@ class Scheme:
 
     Attributes:
         symmetric: activations are symmetric about zero, as TensorRT wants them.
-        weight_bits: 7 where the CPU's int8 product can overflow its 16-bit sum, else 8.
+        weight_bits: 8, or 7 for integers within +-63.
+        paired: two neighbouring channels share 16 bits, which their weights must not overflow.
     """
 
     symmetric: bool
-    weight_bits: int
+    weight_bits: int = 8
+    paired: bool = False
+
+    def limits(self, layer: Layer) -> Limits:
+        """The integers that the weights of a conv may take."""
+        channels, *kernel = layer.weight.shape[1:]
+        if self.weight_bits == 7 or (self.paired and channels % 2 and not layer.depthwise):
+            return Limits(63)  # of an odd number, which ones are neighbours is the kernel's choice
+        if self.paired and not layer.depthwise:  # whose products are added in 32 bits
+            return Limits(127, channel_pairs(channels, prod(kernel)))
+        return Limits(127)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +57,8 @@ class QuantisedTensor:
         range: of the values after both of these.
         divisor: (C,) that the channels are divided by first, or None.
         offset: that is taken off next. A SiLU's output is one-sided, which wastes half of a
-            symmetric range; about its middle it does not. The conv's bias makes up for it, so the
-            conv must not pad.
+            symmetric range; about its middle it does not. The conv's bias makes up for it, where
+            its padding has passed through the same.
     """
 
     range: Range
@@ -131,10 +149,10 @@ def _input(
 ) -> QuantisedTensor:
     step = network.pixel_steps.get(layers[0].input)
     if step is not None:
-        # pixels are integers already: uint8 takes them as they are, symmetric int8 every other one
-        return QuantisedTensor(
-            Range(-255 * step, 255 * step) if scheme.symmetric else Range(0, 255 * step)
-        )
+        # pixels are integers already: uint8 takes them as they are, int8 with 128 taken off
+        if scheme.symmetric:
+            return QuantisedTensor(Range(-127 * step, 127 * step), offset=128 * step)
+        return QuantisedTensor(Range(0, 255 * step))
 
     def found(divisor: Array | None) -> tuple[float, QuantisedTensor]:
         merged = merge(histogram, importance(layers), divisor)
@@ -181,8 +199,9 @@ def _weight_error(
         weight = layer.scaled(divisor)
         grouped = weight.reshape(layer.grouped_weight.shape)
         even = np.ones(grouped.shape[::2])
-        scale = weight_scales(grouped, even, scheme.weight_bits)
-        back = round_nearest(grouped, scale, scheme.weight_bits) * scale
+        limits = scheme.limits(layer)
+        scale = weight_scales(grouped, even, limits)
+        back = round_nearest(grouped, scale, limits) * scale
         missed = layer.per_input_channel(((back - grouped) ** 2).reshape(weight.shape))
         total += float((missed * power / (1 if divisor is None else divisor**2)).sum())
     return total
@@ -197,11 +216,12 @@ def _quantise(
 ) -> QuantisedLayer:
     weight = layer.scaled(chosen.divisor).reshape(layer.grouped_weight.shape)
     power = np.diagonal(seen.products, axis1=1, axis2=2).astype(np.float64)
-    scale = weight_scales(weight, power, scheme.weight_bits)
+    limits = scheme.limits(layer)
+    scale = weight_scales(weight, power, limits)
     if settings.rounding == "gptq":
-        integers = round_gptq(weight, scale, seen.products, scheme.weight_bits)
+        integers = round_gptq(weight, scale, seen.products, limits)
     else:
-        integers = round_nearest(weight, scale, scheme.weight_bits)
+        integers = round_nearest(weight, scale, limits)
     bias = layer.bias
     if settings.bias_correction:
         wanted = np.einsum("grk,gk->gr", layer.grouped_weight, seen.exact)

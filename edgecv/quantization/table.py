@@ -34,7 +34,9 @@ class LayerRow(Record):
 class Table(Record):
     """What calibration found and what was decided."""
 
-    cpu: str = Field(description="'x86-vnni' when the CPU files hold 8-bit weights, else 'any'.")
+    cpu: str = Field(
+        description="'any' when the weights of the CPU files overflow nowhere, else 'x86-vnni'."
+    )
     target_cpu: Int8Cpu
     weight_bits: int
     images: int
@@ -42,6 +44,9 @@ class Table(Record):
     asymmetric: dict[str, LayerRow] = Field(description="For CPU engines, by conv.")
     symmetric: dict[str, LayerRow] = Field(description="For TensorRT, by conv.")
     outputs: dict[str, TensorRow] = Field(description="Conv outputs, for ONNX Runtime.")
+    sums: tuple[str, ...] = Field(
+        default=(), description="Convs whose outputs stay in 32 bits there, as ConvInteger."
+    )
 
 
 def layer_rows(plan: Plan) -> dict[str, LayerRow]:

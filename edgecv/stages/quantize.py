@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecv.bundle import Bundle
 from edgecv.errors import ModelError, UsageError
 from edgecv.machine import Int8Cpu, int8_cpu
+from edgecv.progress import say
 from edgecv.recipe import QuantizeSettings
 from edgecv.stages import Context
 
 if TYPE_CHECKING:
+    from edgecv.quantization.budget import Step
     from edgecv.quantization.files import Files
+    from edgecv.quantization.judge import Judge
 
 
 def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[str, Any]:
@@ -24,7 +28,8 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     Returns:
         {"weight_bits", "cpu", "images", "int8_macs_share": {target}, "kept_float": [{"node", "op",
         "macs_share", "sqnr_db", "reason"}], "ranking": [{"node", "macs_share", "sqnr_db"}],
-        "budget": {"max_drop", "metric", "float", "int8", "met", "data"}, "steps": [...]}.
+        "budget": {"max_drop", "metric", "float", "int8", "met", "data"}, "steps": [...],
+        "departures": {target: {"node", "sqnr_db"}}}.
 
     Raises:
         UsageError: no pictures to calibrate on, or a conv to keep that does not exist.
@@ -85,6 +90,7 @@ def _decide(
         for target in TARGETS
     }
     chosen = {target: steps[-1] for target, steps in tries.items()}
+    departures = _departures(judge, chosen)
     for target, step in chosen.items():
         _write(bundle.new_file(f"onnx/{target}-int8.onnx"), files.emission(target, step.kept_float))
     table = files.table({target: step.kept_float for target, step in chosen.items()})
@@ -93,7 +99,24 @@ def _decide(
         **account(files, chosen, settings.keep_float),
         "budget": account_budget(chosen, settings.budget, judge.float_score, judge.data),
         "steps": account_steps(tries),
+        "departures": departures,
     }
+
+
+def _departures(judge: Judge, chosen: Mapping[str, Step]) -> dict[str, Any]:
+    """The engines here that do not compute what their files say, and where that begins."""
+    found = {}
+    for target, step in chosen.items():
+        departure = judge.departure(step)
+        if departure is not None:
+            where = departure.node or "the detections"
+            say(
+                f"  {target}: computes otherwise than its file says, first at {where} "
+                f"({departure.sqnr_db:.0f} dB). Keep it in float: "
+                f"--set quantize.keep_float=[{departure.node}]"
+            )
+            found[target] = asdict(departure)
+    return found
 
 
 def _write(path: Path, model: Any) -> None:

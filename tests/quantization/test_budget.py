@@ -41,8 +41,10 @@ def test_allowances_grow_and_end_with_the_most(most: float) -> None:
     assert found[-1] == most
 
 
-def step(target: str, allowance: float, quiet: float = 0, score: float | None = None) -> Step:
-    return Step(target, allowance, [f"{allowance}"], 20.0, score)
+def step(
+    target: str, allowance: float, quiet: float = 0, score: float | None = None, db: float = 29.0
+) -> Step:
+    return Step(target, allowance, [f"{allowance}"], db, score)
 
 
 def test_the_first_try_that_holds_ends_the_search() -> None:
@@ -88,8 +90,27 @@ def test_a_quiet_network_that_misses_the_metric_gives_back_what_the_budget_allow
     ]
 
 
-def test_without_ground_truth_there_is_one_try() -> None:
+def test_without_ground_truth_a_clean_try_ends_the_search() -> None:
     assert len(search("openvino", BudgetSettings(), None, step)) == 1
+
+
+@pytest.mark.parametrize("score", [None, 0.5])
+def test_noise_asks_for_more_float_until_it_is_low(score: float | None) -> None:
+    noise = iter([26.0, 27.9, 28.1])
+    steps = search("openvino", BudgetSettings(), score, lambda *how: step(*how, score, next(noise)))
+    assert [one.sqnr_db for one in steps] == [26.0, 27.9, 28.1]
+
+
+def test_noise_alone_never_asks_for_more_than_a_quarter_of_the_work() -> None:
+    steps = search("openvino", BudgetSettings(), 0.5, lambda *how: step(*how, 0.5, 10.0))
+    assert 0.169 < steps[-1].allowance <= 0.25
+
+
+def test_a_small_limit_of_float_ends_the_search_where_the_metric_holds() -> None:
+    steps = search(
+        "openvino", BudgetSettings(max_float=0.05), 0.5, lambda *how: step(*how, 0.499, 10.0)
+    )
+    assert steps[-1].allowance == 0.05
 
 
 def test_a_gain_is_no_loss() -> None:
