@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import BundleError, UsageError
 from edgecv.machine import available_cores
 from edgecv.models.download import cache_folder
+from edgecv.progress import say
 from edgecv.runtime.intake import Policy
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.reader import Reading
@@ -146,6 +148,10 @@ def sinks_of(
         UsageError, OSError: one cannot be made.
     """
     sinks: list[Sink] = []
+    if outputs.show:
+        from edgecv.runtime.sinks.window import Window
+
+        sinks.append(Window(class_names, stop))
     if outputs.jsonl is not None:
         from edgecv.runtime.sinks.jsonl import JsonLines
 
@@ -162,10 +168,6 @@ def sinks_of(
         from edgecv.runtime.sinks.video import SavedVideo
 
         sinks.append(SavedVideo(outputs.save, streams, class_names))
-    if outputs.show:
-        from edgecv.runtime.sinks.window import Window
-
-        sinks.append(Window(class_names, stop))
     return sinks
 
 
@@ -184,6 +186,17 @@ class EngineToBe:
         return self._future.result()
 
 
+def compiled_cache() -> Path | None:
+    """Where compiled networks are kept; None where nothing can be: starting only takes longer."""
+    folder = cache_folder() / "openvino"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        say(f"{folder}: cannot keep the compiled network ({error.strerror}); see EDGECV_CACHE")
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
 @contextmanager
 def opened_engine(bundle: Bundle, variant: Variant, settings: LoopSettings) -> Iterator[EngineToBe]:
     """Open an engine in a thread, and close it at the end."""
@@ -193,7 +206,7 @@ def opened_engine(bundle: Bundle, variant: Variant, settings: LoopSettings) -> I
             bundle,
             variant,
             requests=settings.requests,
-            cache=cache_folder() / "openvino",
+            cache=compiled_cache(),
         )
         try:
             yield EngineToBe(future)

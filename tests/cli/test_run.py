@@ -27,7 +27,8 @@ SERVER = Path(__file__).parents[1] / "rtsp_server.py"
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Path:
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
     return null_bundle(tmp_path / "bundle").folder
 
 
@@ -176,6 +177,16 @@ def test_a_changed_byte_in_the_bundle_is_refused(tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", 2)
     with pytest.raises(BundleError, match=r"openvino-fp32\.bin: not the file of the manifest"):
         run(opened.folder, "--source", video)
+
+
+def test_without_a_place_for_a_cache_it_runs_all_the_same(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "file"))
+    result = run(bundle, "--source", write_video(tmp_path / "v.mp4", 2))
+    assert "cannot keep the compiled network" in result.stderr
+    assert "bound by" in result.stdout
 
 
 def test_an_engine_that_the_bundle_lacks_is_refused(tmp_path: Path, bundle: Path) -> None:
