@@ -35,7 +35,7 @@ def parts(bundle: str, engine: str | None, video: str, frames: int) -> Row:
     import cv2
 
     from edgecv.bundle import Bundle
-    from edgecv.cli._run_parts import pick_variant, requests_here
+    from edgecv.cli._run_engine import pick_variant, requests_here
     from edgecv.engines import open_engine
     from edgecv.runtime.following import Following
     from edgecv.runtime.frames import StreamFrame

@@ -1,28 +1,21 @@
-"""What `edgecv run` is made of: options to settings, sinks, an engine, signals."""
+"""What `edgecv run` is made of: options to settings, sinks, signals."""
 
 from __future__ import annotations
 
 import difflib
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 
-from edgecv.bundle import Bundle, Variant
-from edgecv.engines import Engine, open_engine
-from edgecv.engines.tensorrt import why_not_here
-from edgecv.errors import BundleError, UsageError
-from edgecv.machine import available_cores
-from edgecv.models.download import cache_folder
-from edgecv.progress import say
+from edgecv.bundle import Bundle
+from edgecv.cli._run_engine import requests_here
+from edgecv.errors import UsageError
 from edgecv.runtime.intake import Policy
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.reader import Reading
@@ -31,8 +24,6 @@ from edgecv.runtime.sources import Source
 
 # smallest score that a tracker still makes use of (ByteTrack's), and that a person wants to see
 TRACKED_MIN, SHOWN_MIN = 0.1, 0.25
-# best first, among those that run here
-PREFERRED = ("tensorrt", "openvino", "onnxruntime", "torch", "null")
 
 
 @dataclass(frozen=True)
@@ -87,44 +78,12 @@ def settings_of(bundle: Bundle, asked: Asked) -> LoopSettings:
     )
 
 
-def requests_here() -> int:
-    """Engine calls at once: two, so that one is fetched while the other is computed, or more."""
-    return max(2, min(4, available_cores() // 2))
-
-
 def _class_id(name: str, known: Sequence[str]) -> int:
     if name in known:
         return known.index(name)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known[:8])} ..."
     raise UsageError(f"--classes: no class '{name}' in this bundle; {hint}")
-
-
-def pick_variant(bundle: Bundle, engine: str | None) -> Variant:
-    """The variant to run: by its name or its engine's, else the best that runs on this machine.
-
-    Raises:
-        BundleError: the bundle has none such.
-    """
-    variants = bundle.manifest.variants
-    if engine is not None:
-        by_name = [variant for variant in variants if variant.name == engine]
-        return by_name[0] if by_name else bundle.variant(engine)
-    for name in PREFERRED:
-        if any(variant.engine == name and _runs_here(variant) for variant in variants):
-            return bundle.variant(name)
-    have = ", ".join(variant.name for variant in variants) or "none"
-    raise BundleError(
-        f"{bundle.folder}: none of its engines runs here; it has {have}. Install one: "
-        "pip install 'edgecv[openvino]', or build one: edgecv build"
-    )
-
-
-def _runs_here(variant: Variant) -> bool:
-    if variant.engine == "tensorrt":
-        # one that was built; the others stand in for it until then
-        return not variant.file.endswith(".onnx") and why_not_here() is None
-    return variant.engine == "null" or find_spec(variant.engine) is not None
 
 
 def check_outputs(outputs: Outputs, sources: Sequence[Source]) -> None:
@@ -169,50 +128,6 @@ def sinks_of(
 
         sinks.append(SavedVideo(outputs.save, streams, class_names))
     return sinks
-
-
-class EngineToBe:
-    """An engine that opens while other things are made ready."""
-
-    def __init__(self, future: Future[Engine]) -> None:
-        self._future = future
-
-    def get(self) -> Engine:
-        """Wait for it.
-
-        Raises:
-            BundleError, EngineError, MissingExtraError: as `open_engine`.
-        """
-        return self._future.result()
-
-
-def compiled_cache() -> Path | None:
-    """Where compiled networks are kept; None where nothing can be: starting only takes longer."""
-    folder = cache_folder() / "openvino"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        say(f"{folder}: cannot keep the compiled network ({error.strerror}); see EDGECV_CACHE")
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-@contextmanager
-def opened_engine(bundle: Bundle, variant: Variant, settings: LoopSettings) -> Iterator[EngineToBe]:
-    """Open an engine in a thread, and close it at the end."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(
-            open_engine,
-            bundle,
-            variant,
-            requests=settings.requests,
-            cache=compiled_cache(),
-        )
-        try:
-            yield EngineToBe(future)
-        finally:
-            if future.exception() is None:
-                future.result().close()
 
 
 @contextmanager

@@ -10,12 +10,11 @@ import click
 import cv2
 
 from edgecv.bundle import Bundle
+from edgecv.cli._run_engine import opened_engine, pick_variant
 from edgecv.cli._run_parts import (
     Asked,
     Outputs,
     check_outputs,
-    opened_engine,
-    pick_variant,
     settings_of,
     sinks_of,
     stopped_by_signals,
@@ -93,7 +92,7 @@ def command(
     cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
     found = find_sources(sources)
     check_outputs(outputs, found)
-    with stopped_by_signals() as stop, opened_engine(opened, variant, settings) as engine:
+    with stopped_by_signals() as stop, opened_engine(opened, variant, settings.requests) as engine:
         if settings.tracker is not None:
             make_tracker(settings.tracker)  # its imports take as long as the engine's opening
         captures = [_opened(source) for source in found]

@@ -19,8 +19,8 @@ import numpy as np
 
 from edgecv.engines import Engine
 from edgecv.errors import EdgecvError
-from edgecv.progress import say
 from edgecv.runtime.clock import now
+from edgecv.runtime.delivery import Delivery
 from edgecv.runtime.following import Following
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.intake import Intake, Policy
@@ -102,7 +102,7 @@ class Loop:
         names = [source.name for source, _ in sources]
         self.stats = Stats(names)
         self._engine, self._settings = engine, settings
-        self._sinks = list(sinks)
+        self._delivery = Delivery(sinks, self.stats.problems)
         policies = {source.name: settings.policy_of(source) for source, _ in sources}
         self._intake = Intake(policies, self.stats.dropped)
         self._readers = [
@@ -176,7 +176,7 @@ class Loop:
         else:
             while self._results.get() is not None:
                 self._room.release()
-            self._close_sinks()
+            self._delivery.close()
 
     def _feed(self) -> None:
         times, engine = self.stats.stages["preprocess"], self._engine
@@ -251,36 +251,9 @@ class Loop:
         times = self.stats.stages["sinks"]
         while (result := self._results.get()) is not None:
             begun = times.begin()
-            for sink in list(self._sinks):
-                self._give(sink, result)
+            self._delivery.give(result.frame, result.found)
             times.end(begun)
             self._room.release()
-        self._close_sinks()
-
-    def _give(self, sink: Sink, result: _Result) -> None:
-        """One that fails is closed and left; the others go on."""
-        try:
-            sink.write(result.frame, result.found)
-        except (EdgecvError, OSError) as error:
-            self._note(error)
-            self._sinks.remove(sink)
-            self._close(sink)
-            if not self._sinks:
+            if self._delivery.failed:
                 self.stop()  # nobody would see the rest
-
-    def _close(self, sink: Sink) -> None:
-        try:
-            sink.close()
-        except (EdgecvError, OSError) as error:
-            self._note(error)
-
-    def _note(self, error: Exception) -> None:
-        message = str(error)
-        if message not in self.stats.problems:
-            self.stats.problems.append(message)
-            say(message)
-
-    def _close_sinks(self) -> None:
-        for sink in self._sinks:
-            self._close(sink)
-        self._sinks.clear()
+        self._delivery.close()

@@ -63,3 +63,18 @@ def test_throughput_answers_every_request(tmp_path: Path) -> None:
         for seed, future in enumerate(futures):
             expected = answer_of(picture_batch(seed=seed))[0]
             np.testing.assert_allclose(future.result(30)[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"garbage"], ids=["whole", "empty", "garbage"])
+def test_what_was_compiled_is_kept_and_a_damaged_one_is_made_again(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    bundle, cache = small_bundle(tmp_path / "bundle"), tmp_path / "cache"
+    variant, batch = build_variant(bundle, "openvino", "fp32"), picture_batch()
+    for _ in range(2):
+        with open_engine(bundle, variant, requests=2, cache=cache) as engine:
+            np.testing.assert_allclose(engine.infer(batch)[0], answer_of(batch)[0], rtol=1e-5)
+        (kept,) = cache.glob("*.blob")
+        if damage is not None:
+            kept.chmod(0o644)
+            kept.write_bytes(damage)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgecv.bundle import InputSpec
-from edgecv.runtime.preprocess import letterbox
+from edgecv.runtime.preprocess import letterbox, place
 
 TOP_LEFT = InputSpec(width=416, height=416)
 CENTER = InputSpec(width=416, height=320, align="center", pad_value=7)
@@ -93,3 +93,13 @@ def test_what_is_no_bgr_picture_is_refused(image: np.ndarray) -> None:
 def test_a_buffer_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="out is"):
         letterbox(picture(10, 10), TOP_LEFT, out=np.zeros((416, 320, 3), np.uint8))
+
+
+@pytest.mark.parametrize("spec", [TOP_LEFT, CENTER], ids=["top-left", "center"])
+def test_a_place_filled_by_somebody_else_is_a_letterbox(spec: InputSpec) -> None:
+    image = picture(640, 427)
+    out, inside, box = place((640, 427), spec)
+    inside[:] = cv2.resize(image, inside.shape[1::-1])
+    expected, same = letterbox(image, spec)
+    np.testing.assert_array_equal(out, expected)
+    assert box == same
