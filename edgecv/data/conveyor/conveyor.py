@@ -61,7 +61,7 @@ class Conveyor:
     def __init__(
         self,
         seed: int,
-        size_wh: tuple[int, int] = (416, 416),
+        size_wh: tuple[int, int] = (320, 320),
         scene: int = 0,
         step_px: int | None = None,
     ) -> None:

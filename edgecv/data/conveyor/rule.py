@@ -17,7 +17,7 @@ class Rule(BaseModel):
 
     seed: int = Field(ge=0, description="Of the pictures; another seed shares none with it.")
     images: int = Field(ge=1, description="How many pictures.")
-    size_wh: tuple[int, int] = Field((416, 416), description="Their width and height in pixels.")
+    size_wh: tuple[int, int] = Field((320, 320), description="Their width and height in pixels.")
 
 
 def read_rule(path: Path) -> Rule:

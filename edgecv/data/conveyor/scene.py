@@ -9,8 +9,8 @@ from edgecv.data.conveyor.draws import Draws, turn
 from edgecv.data.conveyor.shade import Light
 
 # How hard the set is. Widen a range to make it harder; say so in the card of what was trained.
-VIEW_MM = (150.0, 340.0)  # of the belt along the picture's longer side
-PARTS_PER_DM2 = (1.5, 6.5)  # parts and clutter on a square decimetre of belt
+VIEW_MM = (120.0, 240.0)  # of the belt along the picture's longer side
+PARTS_PER_DM2 = (1.5, 6.0)  # parts and clutter on a square decimetre of belt
 CLUTTER_SHARE = (0.12, 0.4)  # of what lies on the belt
 KEEP_APART = 0.82  # of two reaches: parts come no closer, most of the time
 OVERLAP_SHARE = 0.25  # of the parts that come closer nevertheless
@@ -79,7 +79,7 @@ def make_scene(seed: int, number: int, size_wh: tuple[int, int]) -> Scene:
     return Scene(
         key=(seed, number),
         size_wh=size_wh,
-        cell_px=256 * 2 ** max(0, math.ceil(math.log2(max(size_wh) / 512))),
+        cell_px=256 * 2 ** max(0, math.ceil(math.log2(max(size_wh) / 448))),
         per_mm=per_mm,
         direction=turn(quarter * math.pi / 2 + sway),
         keystone=(draws.between(-KEYSTONE, KEYSTONE), draws.between(-KEYSTONE, KEYSTONE)),

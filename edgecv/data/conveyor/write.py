@@ -15,7 +15,7 @@ from edgecv.errors import DataError
 from edgecv.progress import bar
 from edgecv.types import Ints
 
-SIZE_WH = (416, 416)
+SIZE_WH = (320, 320)
 APART = 37  # frames; a shadow that passes is caught at every place of its way
 
 

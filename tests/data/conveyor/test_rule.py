@@ -14,7 +14,7 @@ def test_the_shipped_rule_makes_a_set_apart_from_training_and_choice() -> None:
     rule = read_rule(SHIPPED)
     assert rule.seed not in (1, 2)
     assert rule.images >= 100
-    assert rule.size_wh == (416, 416)
+    assert rule.size_wh == (320, 320)
 
 
 def test_all_problems_of_a_rule_are_told_at_once(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ def test_a_strip_looked_at_in_another_order_is_the_same(strip: Strip) -> None:
 
 
 def test_no_edge_shows_where_cells_meet(strip: Strip) -> None:
-    place = 5 * SCENE.cell_px
-    image, _ = strip.window(place - 60, 120)
-    steps = np.abs(np.diff(image.astype(np.int64), axis=1)).mean((0, 2))
-    assert steps[59] < 2 * steps.mean()
+    ratios = []
+    for cell in range(3, 12):  # at one or two a part ends by chance
+        image, _ = strip.window(cell * SCENE.cell_px - 60, 120)
+        steps = np.abs(np.diff(image.astype(np.int64), axis=1)).mean((0, 2))
+        ratios.append(steps[59] / steps.mean())
+    assert np.median(ratios) < 1.5
 
 
 def test_items_have_ids_of_their_own_and_classes_of_the_set(strip: Strip) -> None:
