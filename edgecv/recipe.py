@@ -175,7 +175,7 @@ class QuantizeSettings(Record):
     )
     bias_correction: bool = Field(True, description="Cancel the mean error of each channel.")
     weight_bits: Literal["auto", 7, 8] = Field(
-        "auto", description="auto: 8 where the target CPU multiplies int8 exactly, else 7."
+        "auto", description="auto: 8, on plain x86 no two that overflow together. 8 anywhere, or 7."
     )
     cpu: Literal["auto", "x86", "x86-vnni", "arm"] = Field(
         "auto", description="CPU that the CPU files are for; auto: this machine's."

@@ -105,6 +105,13 @@ class Budget(Record):
     data: str | None = Field(None, description="What the metric was measured on.")
 
 
+class Departure(Record):
+    """An engine that computes otherwise than its file says."""
+
+    node: str | None = Field(None, description="The first conv that is wrong; null: behind all.")
+    sqnr_db: float = Field(description="The engine there against its file.")
+
+
 class Quantization(Record):
     weight_bits: int | None = None
     cpu: str | None = Field(None, description="CPU that the CPU files are for.")
@@ -113,6 +120,9 @@ class Quantization(Record):
         default_factory=dict, description="Share of MACs in INT8 for each engine."
     )
     budget: Budget | None = None
+    departures: dict[str, Departure] = Field(
+        default_factory=dict, description="By engine; empty where all compute as their files say."
+    )
 
 
 class DataSummary(Record):
