@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edgecv import embedded
 from edgecv.bundle import sha256_of
 from edgecv.data.dataset import Dataset, open_dataset
 from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
@@ -44,6 +45,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         DataError: no pictures, or ground truth that is wrong.
     """
     weights = None if _from_scratch(recipe, context) else weights_of(recipe, context)
+    if embedded.chosen(weights) and context.data is None and context.calibration is None:
+        context = embedded.with_pictures(context)
     context = replace(context, weights=weights, calibration=context.calibration or context.data)
     if context.calibration is None and (recipe.quantize or recipe.evaluate):
         raise UsageError(
@@ -82,18 +85,21 @@ def _from_scratch(recipe: Recipe, context: Context) -> bool:
 
 
 def weights_of(recipe: Recipe, context: Context) -> str:
-    """What names the network: the command's word, else the recipe's.
+    """What names the network: the command's word, else the recipe's, else the embedded one.
 
     Raises:
-        UsageError: neither names one.
+        UsageError: neither names one, and pictures are given, which it does not know.
     """
     weights = context.weights or (recipe.load.weights if recipe.load else None)
+    if weights is None and context.data is None and context.calibration is None:
+        return embedded.NAME
     if weights is None:
         from edgecv.models.download import OFFICIAL
 
         raise UsageError(
             "no weights given: --weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX "
-            f"file, a URL, or the name of a download: {', '.join(OFFICIAL)}"
+            f"file, a URL, the name of a download ({', '.join(OFFICIAL)}), or {embedded.NAME}, the "
+            "detector that comes with edgecv. With neither weights nor pictures, that one is taken"
         )
     return weights
 

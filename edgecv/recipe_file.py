@@ -15,10 +15,10 @@ from edgecv.recipe import Recipe
 from edgecv.recipe_problems import Keys, Problem, report, setting_problems
 
 
-def packaged_folder() -> Path:
-    """Where the recipes of this installation are: beside the sources, or in the wheel."""
-    inside = Path(__file__).parent / "recipes"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
+def packaged_folder(name: str = "recipes") -> Path:
+    """Where a folder of this installation is: beside the sources, or in the wheel."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
 def names() -> list[str]:

@@ -54,6 +54,8 @@ RINGS = {
     "stages/train": BENCH,
     "stages/export": BENCH,
     "stages/quantize": BENCH,
+    "cache": CORE,
+    "embedded": DEVICE,
     "inputs": TOP,
     "plan": TOP,
     "output": TOP,

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.cache import cache_folder
 from edgecv.engines import Engine, open_engine
 from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import BundleError
 from edgecv.machine import available_cores
-from edgecv.models.download import cache_folder
 from edgecv.progress import say
 
 # best first, among those that run here

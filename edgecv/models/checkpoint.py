@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -39,12 +40,37 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return _state_dict(path, loaded)
 
 
-def write_checkpoint(path: Path, state: Mapping[str, Tensor]) -> None:
+class About(NamedTuple):
+    """What a file of weights says of its network beside the weights; None: nothing."""
+
+    class_names: tuple[str, ...] | None = None
+    input_size: int | None = None
+
+
+NOTHING = About()
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Tensor], about: About = NOTHING) -> None:
     """Write weights as safetensors; tensors may be views, but each is written whole."""
+    said = {key: json.dumps(value) for key, value in about._asdict().items() if value is not None}
+    whole = {key: value.contiguous() for key, value in state.items()}
     # not save_file, which makes a file that its owner alone may read
-    path.write_bytes(
-        safetensors.torch.save({key: value.contiguous() for key, value in state.items()})
-    )
+    path.write_bytes(safetensors.torch.save(whole, said or None))
+
+
+def read_about(path: Path) -> About:
+    """What `write_checkpoint` was told; nothing of files that others wrote."""
+    if path.suffix != ".safetensors":
+        return NOTHING
+    with safetensors.safe_open(path, "pt") as file:
+        said = file.metadata() or {}
+    try:
+        names = json.loads(said.get("class_names", "null"))
+        size = json.loads(said.get("input_size", "null"))
+    except ValueError:  # of another writer, who meant something else
+        return NOTHING
+    known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return About(tuple(names) if known else None, size if isinstance(size, int) else None)
 
 
 def _read_safetensors(path: Path) -> Any:

@@ -29,7 +29,7 @@ def class_names(
     if settings is not None:
         return _fitting(settings, count, "load.classes")
     if stated is not None:
-        return _fitting(stated, count, "the metadata of the ONNX file")
+        return _fitting(stated, count, "the metadata of the file")
     if count == len(COCO_80):
         return COCO_80
     found = "no data set was given"

@@ -15,6 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from edgecv.bundle import sha256_of
+from edgecv.cache import cache_folder
 from edgecv.errors import WeightsError
 from edgecv.models.transfer import FinalError, transfer
 
@@ -39,14 +40,6 @@ Check = Callable[[Path], None]
 
 def is_url(weights: str) -> bool:
     return weights.startswith(("http://", "https://"))
-
-
-def cache_folder() -> Path:
-    """$EDGECV_CACHE, or `edgecv` in $XDG_CACHE_HOME, or ~/.cache/edgecv."""
-    own = os.environ.get("EDGECV_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgecv"
 
 
 def fetch(url: str, check: Check, *, timeout_s: float = 20, attempts: int = 4) -> Path:

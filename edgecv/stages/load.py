@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edgecv import embedded
 from edgecv.bundle import Bundle, InputSpec, ModelSpec, sha256_of
 from edgecv.errors import UsageError, WeightsError
 from edgecv.recipe import LoadSettings
@@ -53,6 +54,8 @@ def find_weights(weights: str) -> Path:
     path = Path(weights).expanduser()
     if path.is_file():
         return path
+    if embedded.chosen(weights):
+        return embedded.WEIGHTS
     if weights in OFFICIAL or is_url(weights):
         return fetch(OFFICIAL.get(weights, weights), check_fetched)
     what = "a folder" if path.is_dir() else "no such file"
@@ -79,22 +82,23 @@ def _choices() -> str:
 
     return (
         "--weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX file, a URL, or the name "
-        f"of a download: {', '.join(OFFICIAL)}"
+        f"of a download: {', '.join(OFFICIAL)}; or {embedded.NAME}, which comes with edgecv"
     )
 
 
 def _place_checkpoint(
     bundle: Bundle, path: Path, settings: LoadSettings, context: Context
 ) -> tuple[ModelSpec, dict[str, Any]]:
-    from edgecv.models.checkpoint import read_checkpoint, write_checkpoint
+    from edgecv.models.checkpoint import read_about, read_checkpoint, write_checkpoint
     from edgecv.models.class_names import class_names
     from edgecv.models.yolox import variant_name
     from edgecv.models.yolox_weights import yolox_from_state
 
     model = yolox_from_state(read_checkpoint(path), str(path))
     name = variant_name(model.config)
-    size = settings.input_size or SIZES.get(name, SIZE)
-    names = class_names(model.config.classes, settings.classes, None, context.data)
+    about = read_about(path)
+    size = settings.input_size or about.input_size or SIZES.get(name, SIZE)
+    names = class_names(model.config.classes, settings.classes, about.class_names, context.data)
     write_checkpoint(bundle.new_file(WEIGHTS), model.state_dict())
     spec = ModelSpec(name=name, class_names=names, input=InputSpec(width=size, height=size))
     return spec, {"source": "checkpoint", "architecture": name, "classes": len(names)}

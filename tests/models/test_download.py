@@ -13,7 +13,8 @@ import pytest
 
 from edgecv.errors import WeightsError
 from edgecv.models import download
-from edgecv.models.download import OFFICIAL, cache_folder, fetch, is_url
+from edgecv.cache import cache_folder
+from edgecv.models.download import OFFICIAL, fetch, is_url
 from edgecv.models.yolox import VARIANTS
 
 CONTENT = bytes(range(256)) * 4096
