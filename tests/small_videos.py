@@ -10,16 +10,20 @@ import numpy as np
 from small_bundles import spec_of
 
 from edgecv.bundle import Bundle, Manifest, Variant
+from edgecv.engines import null
 from edgecv.types import Image
 
 SIZE_WH = (64, 48)
 RATE = 10
 
 
-def null_bundle(folder: Path) -> Bundle:
+def null_bundle(folder: Path, class_names: tuple[str, ...] | None = None) -> Bundle:
     folder.mkdir(parents=True)
+    spec = spec_of()
+    if class_names is not None:
+        spec = spec.model_copy(update={"class_names": class_names})
     variant = Variant(name="null-fp32", engine="null", precision="fp32", file="")
-    bundle = Bundle(folder, Manifest(spec=spec_of(), variants=(variant,)))
+    bundle = Bundle(folder, Manifest(spec=spec, variants=(variant,)))
     bundle.save()
     return bundle
 
@@ -52,3 +56,17 @@ def write_video(
 def frames_of(path: Path) -> list[av.VideoFrame]:
     with av.open(str(path)) as container:
         return list(container.decode(video=0))
+
+
+def write_truth(path: Path, frames: int, boxes: tuple[int, ...]) -> None:
+    """MOT ground truth that the null engine's boxes of these numbers never move in `write_video`.
+
+    The network's input is half as wide as the video, and they stand in its corner.
+    """
+    corners = null.boxes_of(spec_of()) * (SIZE_WH[0] / spec_of().input.width)
+    rows = []
+    for frame in range(1, frames + 1):
+        for box in boxes:
+            left, top, right, bottom = corners[box]
+            rows.append(f"{frame},{box},{left},{top},{right - left},{bottom - top},1\n")
+    path.write_text("".join(rows), "utf-8")

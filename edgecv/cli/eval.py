@@ -1,25 +1,17 @@
-"""edgecv eval: how good one engine of a bundle is on pictures with ground truth."""
+"""edgecv eval: how good one engine of a bundle is, on pictures or videos with ground truth."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from edgecv.bundle import Bundle
-from edgecv.data.dataset import class_map, open_dataset
+from edgecv.cli import _eval_boxes, _eval_tracks
 from edgecv.engines import ENGINES
-from edgecv.metrics.detection import score_detections
-from edgecv.progress import bar
-from edgecv.recipe import EvaluateSettings
-from edgecv.stages.evaluate import answer
-
-PROTOCOL = EvaluateSettings()
+from edgecv.errors import UsageError
+from edgecv.trackers import DEFAULT, TRACKERS
 
 
 @click.command(name="eval")
@@ -28,72 +20,64 @@ PROTOCOL = EvaluateSettings()
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="Pictures with ground truth: COCO json, YOLO txt or VOC xml.",
+    help="Pictures with ground truth: COCO json, YOLO txt or VOC xml. For --task track a folder "
+    "of videos, each beside its NAME.gt.txt.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["detect", "track"]),
+    default="detect",
+    show_default=True,
+    help="Score boxes on pictures, or tracks on videos.",
 )
 @click.option("--split", help="Part of the data, e.g. val. Default: the only one, else val.")
-@click.option("--engine", required=True, type=click.Choice(list(ENGINES)), help="What to run.")
+@click.option(
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    help="What to run; for --task track the best that runs here is the default.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["int8", "fp16", "fp32"]),
     help="Default: int8 where the bundle has it.",
 )
+@click.option("--tracker", type=click.Choice(list(TRACKERS)), help=f"Default: {DEFAULT}.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    bundle: Path, data: Path, split: str | None, engine: str, precision: str | None, as_json: bool
+    bundle: Path,
+    data: Path,
+    task: str,
+    split: str | None,
+    engine: str | None,
+    precision: str | None,
+    tracker: str | None,
+    as_json: bool,
 ) -> None:
-    """Score an engine of BUNDLE by COCO's protocol, with a 95 % interval by bootstrap.
+    """Score an engine of BUNDLE.
 
-    Score of at least 0.001, NMS at IoU 0.65, 100 boxes a picture; classes are matched by name,
-    and only those that the ground truth has are scored.
+    Boxes by COCO's protocol, with a 95 % interval by bootstrap: score of at least 0.001, NMS at
+    IoU 0.65, 100 boxes a picture; classes are matched by name, and only those that the ground
+    truth has are scored.
+
+    Tracks by HOTA, CLEAR and IDF1 as MOTChallenge counts them: every frame goes through the loop
+    of `edgecv run`. The ground truth marks people, so only the network's class person (or
+    pedestrian, or its only class) is tracked.
     """
-    found = evaluate(Bundle.open(bundle), data, split, engine, precision)
+    if task == "detect":
+        if tracker is not None:
+            raise UsageError("--tracker: pictures have no tracks. Add --task track, or leave it")
+        if engine is None:
+            raise UsageError(f"--engine: which one? There are {', '.join(ENGINES)}")
+        found = _eval_boxes.evaluate(Bundle.open(bundle), data, split, engine, precision)
+        show = _eval_boxes.show
+    else:
+        if split is not None:
+            raise UsageError("--split: a folder of videos has no parts. Leave it out")
+        found = _eval_tracks.evaluate(
+            Bundle.open(bundle), data, tracker or DEFAULT, engine, precision
+        )
+        show = _eval_tracks.show
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:
-        _print(found)
-
-
-def evaluate(
-    bundle: Bundle, data: Path, split: str | None, engine: str, precision: str | None
-) -> dict[str, Any]:
-    """The score of one variant, ready for JSON.
-
-    Raises:
-        BundleError, DataError, EngineError: of its parts.
-    """
-    variant = bundle.variant(engine, precision)
-    dataset = open_dataset(data, split)
-    class_map(dataset, bundle.spec.class_names)
-    pictures = [sample.path for sample in dataset.samples]
-    with bar(f"scoring {variant.name}", len(pictures)) as advance:
-        answers = answer(bundle, variant, pictures, PROTOCOL, advance)
-        detections = [one.detections for one in answers]
-    score = score_detections(
-        dataset,
-        detections,
-        bundle.spec.class_names,
-        max_boxes=PROTOCOL.max_boxes,
-        resamples=PROTOCOL.resamples,
-    )
-    return {
-        **score.to_json(),
-        "variant": variant.name,
-        "data": dataset.name,
-        "protocol": PROTOCOL.model_dump(mode="json"),
-    }
-
-
-def _print(found: dict[str, Any]) -> None:
-    low, high = found["interval"] or (float("nan"), float("nan"))
-    click.echo(
-        f"{found['variant']} on {found['data']}: {found['images']} pictures, "
-        f"{found['boxes']} boxes\n"
-        f"mAP   {found['mAP']:.4f}   95 % interval {low:.4f} to {high:.4f}\n"
-        f"mAP50 {found['mAP50']:.4f}"
-    )
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("class")
-    table.add_column("AP", justify="right")
-    for name, value in sorted(found["per_class"].items(), key=lambda item: -item[1]):
-        table.add_row(name, f"{value:.4f}")
-    Console(width=80, markup=False).print(table)
+        show(found)

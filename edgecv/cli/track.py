@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
+from edgecv.cli._score_table import score_table
 from edgecv.data.mot import find_sequences, read_sequence
 from edgecv.data.mot_rows import write_rows
 from edgecv.errors import UsageError
@@ -75,13 +74,6 @@ def _report(tracker: str, protocol: str | None, scores: dict[str, TrackScore]) -
 
 
 def _print(tracker: str, scores: dict[str, TrackScore]) -> None:
-    table = Table(title=tracker, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    rows = [(name, score.percentages()) for name, score in scores.items()]
-    rows.append(("combined", combine(list(scores.values())).percentages()))
-    table.add_column("sequence", no_wrap=True)
-    for head in rows[0][1]:
-        table.add_column(head, justify="right")
-    for name, row in rows:
-        cells = [f"{row[key]:.2f}" for key in row if key != "IDSW"]
-        table.add_row(name, *cells, str(row["IDSW"]))
-    Console(width=80).print(table)
+    rows = {name: score.percentages() for name, score in scores.items()}
+    rows["combined"] = combine(list(scores.values())).percentages()
+    Console(width=80).print(score_table(tracker, rows))

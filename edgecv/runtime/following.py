@@ -56,11 +56,14 @@ class Following:
     Args:
         tracker: name of the algorithm.
         frame_rate: frames a second.
+        start: smallest score of a box that starts a track; None: the tracker's own.
     """
 
-    def __init__(self, tracker: str, frame_rate: float) -> None:
+    def __init__(self, tracker: str, frame_rate: float, start: float | None = None) -> None:
         self._motion = SmallPictureMotion() if tracker in FOLLOWS_CAMERA else None
-        self._tracker = make_tracker(tracker, frame_rate=frame_rate, camera_motion=self._motion)
+        self._tracker = make_tracker(
+            tracker, frame_rate=frame_rate, camera_motion=self._motion, start=start
+        )
         # after so many frames with nothing in them every tracker has forgotten all
         self._forgetful = math.ceil(frame_rate) + 2
         self._size_wh: tuple[int, int] | None = None

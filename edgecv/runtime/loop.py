@@ -48,6 +48,7 @@ class LoopSettings:
         policy: for all streams; None: `latest` for live ones, `every` for the others.
         tracker: name of the tracker, or None.
         score_min: smallest score of a box.
+        start_min: smallest score of a box that starts a track; None: the tracker's own.
         class_ids: classes to look for; None: all.
         reading: which frames are read.
         requests: engine calls that run at once.
@@ -56,6 +57,7 @@ class LoopSettings:
     policy: Policy | None = None
     tracker: str | None = None
     score_min: float = 0.25
+    start_min: float | None = None
     class_ids: Ints | None = None
     reading: Reading = field(default_factory=Reading)
     requests: int = 2
@@ -240,7 +242,8 @@ class Loop:
 
     def _follow(self, tracker: str, frame: StreamFrame, found: Detections) -> Detections:
         if frame.stream not in self._following:
-            self._following[frame.stream] = Following(tracker, frame.frame_rate)
+            start = self._settings.start_min
+            self._following[frame.stream] = Following(tracker, frame.frame_rate, start)
         tracks = self._following[frame.stream].update(frame, found)
         if tracks.track_ids is not None and len(tracks):
             stats = self.stats.streams[frame.stream]

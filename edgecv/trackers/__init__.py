@@ -23,7 +23,11 @@ FOLLOWS_CAMERA = frozenset({"botsort"})
 
 
 def make_tracker(
-    name: str = DEFAULT, *, frame_rate: float = 30.0, camera_motion: CameraMotion | None = None
+    name: str = DEFAULT,
+    *,
+    frame_rate: float = 30.0,
+    camera_motion: CameraMotion | None = None,
+    start: float | None = None,
 ) -> Tracker:
     """A tracker for one camera.
 
@@ -31,6 +35,7 @@ def make_tracker(
         name: a key of TRACKERS.
         frame_rate: frames a second that `update` will see.
         camera_motion: where the background goes; None: from the frames, by those that ask.
+        start: score from which a box starts a track, in [0, 1]; None: as published.
 
     Raises:
         UsageError: a tracker that is not known.
@@ -38,5 +43,6 @@ def make_tracker(
     if name not in TRACKERS:
         raise UsageError(f"no tracker '{name}'; there are: {', '.join(TRACKERS)}")
     module, attribute = TRACKERS[name].split(":")
-    tracker: Tracker = getattr(import_module(module), attribute)(frame_rate, camera_motion)
+    create = getattr(import_module(module), attribute)
+    tracker: Tracker = create(frame_rate, camera_motion, start)
     return tracker

@@ -14,12 +14,15 @@ from edgecv.trackers.sparse_flow import SparseFlow
 from edgecv.trackers.two_stage import TwoStageSettings, TwoStageTracker
 
 
-def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Tracker:
+def create(
+    frame_rate: float, camera_motion: CameraMotion | None = None, start: float | None = None
+) -> Tracker:
     """A BoT-SORT of one camera.
 
     Args:
         frame_rate: frames a second; a lost track is remembered for a second.
         camera_motion: where the background goes; None: sparse optical flow of the frames.
+        start: score from which a box starts a track; None: 0.7.
     """
     # published as a cost, 1 - overlap: 0.8, where ByteTrack has 0.9; the rest is ByteTrack's
     settings = TwoStageSettings(
@@ -33,4 +36,4 @@ def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Trac
         predict_new=True,
         max_age=remembered_frames(frame_rate),
     )
-    return TwoStageTracker(settings, XYWH, camera_motion or SparseFlow())
+    return TwoStageTracker(settings.starting_at(start), XYWH, camera_motion or SparseFlow())

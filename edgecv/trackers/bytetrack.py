@@ -11,12 +11,15 @@ from edgecv.trackers.motion import XYAH
 from edgecv.trackers.two_stage import TwoStageSettings, TwoStageTracker
 
 
-def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Tracker:
+def create(
+    frame_rate: float, camera_motion: CameraMotion | None = None, start: float | None = None
+) -> Tracker:
     """A ByteTrack of one camera.
 
     Args:
         frame_rate: frames a second; a lost track is remembered for a second.
         camera_motion: not used.
+        start: score from which a box starts a track; None: 0.7.
     """
     # published as costs, 1 - overlap: 0.9, 0.5 and 0.7; 0.85 is 1 - 0.15
     settings = TwoStageSettings(
@@ -30,4 +33,4 @@ def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Trac
         predict_new=False,
         max_age=remembered_frames(frame_rate),
     )
-    return TwoStageTracker(settings, XYAH)
+    return TwoStageTracker(settings.starting_at(start), XYAH)

@@ -44,21 +44,25 @@ TRACK = np.dtype(
 )
 
 
-def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Tracker:
+def create(
+    frame_rate: float, camera_motion: CameraMotion | None = None, start: float | None = None
+) -> Tracker:
     """An OC-SORT of one camera.
 
     Args:
         frame_rate: frames a second; a lost track is remembered for a second.
         camera_motion: not used.
+        start: boxes count from above this score; None: 0.6.
     """
-    return OcSortTracker(remembered_frames(frame_rate))
+    score_min = SCORE_MIN if start is None else start
+    return OcSortTracker(remembered_frames(frame_rate), score_min)
 
 
 class OcSortTracker:
     """Tracks of one camera, each remembered for max_age frames after its last box."""
 
-    def __init__(self, max_age: int) -> None:
-        self._max_age = max_age
+    def __init__(self, max_age: int, score_min: float = SCORE_MIN) -> None:
+        self._max_age, self._score_min = max_age, score_min
         self.reset()
 
     def reset(self) -> None:
@@ -69,7 +73,7 @@ class OcSortTracker:
     def update(self, detections: Detections, frame: Frame | None = None) -> Detections:
         """The tracks of the next frame; its picture is not used."""
         self._frame += 1
-        found = detections.select(np.flatnonzero(detections.scores > SCORE_MIN))
+        found = detections.select(np.flatnonzero(detections.scores > self._score_min))
         boxes = found.boxes_xyxy.astype(np.float64)
         left = self._continue(found, boxes)
         self._remember()

@@ -33,15 +33,22 @@ TRACK = np.dtype(
 )
 
 
-def create(frame_rate: float, camera_motion: CameraMotion | None = None) -> Tracker:
-    """A SORT of one camera; neither the frame rate nor the camera's motion is used."""
-    return SortTracker()
+def create(
+    frame_rate: float, camera_motion: CameraMotion | None = None, start: float | None = None
+) -> Tracker:
+    """A SORT of one camera; neither the frame rate nor the camera's motion is used.
+
+    Args:
+        start: smallest score of a box; None: 0.5.
+    """
+    return SortTracker(SCORE_MIN if start is None else start)
 
 
 class SortTracker:
-    """Tracks of one camera."""
+    """Tracks of one camera, of boxes with a score of at least `score_min`."""
 
-    def __init__(self) -> None:
+    def __init__(self, score_min: float = SCORE_MIN) -> None:
+        self._score_min = score_min
         self.reset()
 
     def reset(self) -> None:
@@ -52,7 +59,7 @@ class SortTracker:
     def update(self, detections: Detections, frame: Frame | None = None) -> Detections:
         """The tracks of the next frame; its picture is not used."""
         self._frame += 1
-        found = detections.select(np.flatnonzero(detections.scores >= SCORE_MIN))
+        found = detections.select(np.flatnonzero(detections.scores >= self._score_min))
         boxes = found.boxes_xyxy.astype(np.float64)
         left = self._continue(found, boxes)
         self._start(left, found, boxes)

@@ -6,7 +6,7 @@ leaves open (confirmation in the second frame, removal of duplicates).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,17 @@ class TwoStageSettings:
     iou_duplicate: float = 0.85
     predict_new: bool = False
     max_age: int = 30
+
+    def starting_at(self, start: float | None) -> TwoStageSettings:
+        """The same for another score of new tracks; None: as they are.
+
+        What starts a track is 0.1 surer than what is matched first, as published: `high` comes
+        down with `new`, else a track could not go on with the boxes that it began with.
+        """
+        if start is None:
+            return self
+        low = min(self.low, start)
+        return replace(self, new=start, low=low, high=max(low, min(self.high, start - 0.1)))
 
 
 class TwoStageTracker:

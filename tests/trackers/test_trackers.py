@@ -207,3 +207,13 @@ def test_the_earlier_box_is_the_oldest_that_is_remembered() -> None:
     history = np.array([[[1.0] * 4, [2.0] * 4], [unseen, [3.0] * 4], [unseen, unseen]])
     latest = np.full((3, 4), 9.0)
     assert earlier_box(history, latest)[:, 0].tolist() == [1, 3, 9]
+
+
+@EVERY
+def test_a_score_to_start_with_replaces_the_published_one(name: str) -> None:
+    weak = [found(100 + 3 * frame, score=0.45) for frame in range(8)]
+    published, lower = made(name), make_tracker(name, frame_rate=RATE, start=0.4)
+    higher = make_tracker(name, frame_rate=RATE, start=0.5)
+    for boxes in weak:
+        seen = [ids(tracker.update(boxes)) for tracker in (published, lower, higher)]
+    assert seen == [[], [1], []]
