@@ -1,7 +1,6 @@
-"""The detector that comes with edgecv, and its pictures: nothing to give, nothing to fetch.
+"""The pictures of the detector that comes with edgecv: nothing to give, nothing to fetch.
 
-YOLOX-Nano, trained on the conveyor; weights/conveyor.md is its card. Its pictures are drawn by
-the rules in `calibration/` when they are first wanted, and kept.
+They are drawn by the rules in `calibration/` when they are first wanted, and kept.
 """
 
 from __future__ import annotations
@@ -16,19 +15,12 @@ from edgecv.bundle import sha256_of
 from edgecv.cache import cache_folder
 from edgecv.data.conveyor.rule import read_rule
 from edgecv.data.conveyor.write import write_dataset
+from edgecv.models.download import EMBEDDED
 from edgecv.recipe_file import packaged_folder
 from edgecv.stages import Context
 
-NAME = "conveyor"
-PACKAGE = Path(__file__).parent
-WEIGHTS = PACKAGE / "weights" / f"{NAME}.safetensors"
-# pictures to measure ranges on, and pictures to score on
-CALIBRATION, TEST = f"{NAME}.yaml", f"{NAME}_test.yaml"
-
-
-def chosen(weights: str | None) -> bool:
-    """Whether the name of some weights means the embedded ones."""
-    return weights == NAME and not Path(NAME).is_file()
+# rules for pictures to measure ranges on, and for pictures to score on
+CALIBRATION, TEST = f"{EMBEDDED}.yaml", f"{EMBEDDED}_test.yaml"
 
 
 def with_pictures(context: Context) -> Context:
@@ -67,6 +59,6 @@ def drawn(rule: str) -> Path:
 
 def _identity(rule: Path) -> str:
     """Of all that decides the pictures: the rule and the code that draws them."""
-    sources = sorted((PACKAGE / "data" / "conveyor").glob("*.py"))
+    sources = sorted((Path(__file__).parent / "data" / "conveyor").glob("*.py"))
     lines = [sha256_of(path) for path in (rule, *sources)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edgecv import embedded
 from edgecv.bundle import sha256_of
 from edgecv.data.dataset import Dataset, open_dataset
 from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
+from edgecv.embedded import with_pictures
 from edgecv.errors import DataError, UsageError
+from edgecv.models.download import EMBEDDED, OFFICIAL, is_embedded, is_url
 from edgecv.progress import Advance, bar, say
 from edgecv.recipe import Recipe, TrainSettings
 from edgecv.stages import STAGES, Context, Input
@@ -45,8 +46,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         DataError: no pictures, or ground truth that is wrong.
     """
     weights = None if _from_scratch(recipe, context) else weights_of(recipe, context)
-    if embedded.chosen(weights) and context.data is None and context.calibration is None:
-        context = embedded.with_pictures(context)
+    if is_embedded(weights) and context.data is None and context.calibration is None:
+        context = with_pictures(context)
     context = replace(context, weights=weights, calibration=context.calibration or context.data)
     if context.calibration is None and (recipe.quantize or recipe.evaluate):
         raise UsageError(
@@ -92,13 +93,11 @@ def weights_of(recipe: Recipe, context: Context) -> str:
     """
     weights = context.weights or (recipe.load.weights if recipe.load else None)
     if weights is None and context.data is None and context.calibration is None:
-        return embedded.NAME
+        return EMBEDDED
     if weights is None:
-        from edgecv.models.download import OFFICIAL
-
         raise UsageError(
             "no weights given: --weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX "
-            f"file, a URL, the name of a download ({', '.join(OFFICIAL)}), or {embedded.NAME}, the "
+            f"file, a URL, the name of a download ({', '.join(OFFICIAL)}), or {EMBEDDED}, the "
             "detector that comes with edgecv. With neither weights nor pictures, that one is taken"
         )
     return weights
@@ -125,8 +124,6 @@ def check_calibration(folder: Path) -> None:
 
 
 def _digest_of_weights(weights: str) -> str:
-    from edgecv.models.download import OFFICIAL, is_url
-
     # what a name or URL stands for is known when it was fetched, and a download is kept
     if not Path(weights).expanduser().is_file() and (weights in OFFICIAL or is_url(weights)):
         return hashlib.sha256(weights.encode()).hexdigest()

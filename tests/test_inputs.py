@@ -48,14 +48,18 @@ def replace_evaluate() -> Recipe:
     return BARE.model_copy(update={"evaluate": EvaluateSettings()})
 
 
-def test_the_weights_of_the_command_come_before_those_of_the_recipe() -> None:
+def test_the_weights_of_the_command_come_before_those_of_the_recipe_and_of_edgecv() -> None:
     recipe = Recipe(load=LoadSettings(weights="a.pth"))
     assert weights_of(recipe, Context("b.pth")) == "b.pth"
     assert weights_of(recipe, Context()) == "a.pth"
-    with pytest.raises(UsageError, match=r"no weights given.*yolox_nano"):
-        weights_of(BARE, Context())
-    with pytest.raises(UsageError, match="no weights given"):
-        weights_of(Recipe(), Context())
+    for nothing in (BARE, Recipe()):
+        assert weights_of(nothing, Context()) == "conveyor"
+
+
+def test_pictures_without_weights_are_refused_with_the_names_of_weights(tmp_path: Path) -> None:
+    for pictures in ({"data": tmp_path}, {"calibration": tmp_path}):
+        with pytest.raises(UsageError, match=r"no weights given.*yolox_nano.*conveyor"):
+            weights_of(BARE, Context(**pictures))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,10 @@ OFFICIAL = {
     name: f"{RELEASE}/{name}.pth" for name in ("yolox_nano", "yolox_tiny", "yolox_s", "yolox_m")
 }
 
+# comes with edgecv, weights/conveyor.md is its card
+EMBEDDED = "conveyor"
+EMBEDDED_FILE = Path(__file__).parents[1] / "weights" / f"{EMBEDDED}.safetensors"
+
 FIRST_PAUSE_S = 0.5
 PASSING_ERRORS = (
     urllib.error.URLError,
@@ -36,6 +40,11 @@ PASSING_ERRORS = (
 )
 
 Check = Callable[[Path], None]
+
+
+def is_embedded(weights: str | None) -> bool:
+    """Whether a name of weights means those that come with edgecv."""
+    return weights == EMBEDDED and not Path(EMBEDDED).is_file()
 
 
 def is_url(weights: str) -> bool:

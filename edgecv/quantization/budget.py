@@ -112,11 +112,8 @@ def allowances(most: float) -> Iterator[float]:
     yield most
 
 
-def _holds(step: Step, budget: BudgetSettings, float_score: float | None) -> bool:
-    """Whether a try keeps the metric, and is clean or may not become so."""
-    if float_score is not None and step.drop(float_score) > budget.max_drop:
-        return False
-    return step.sqnr_db >= CLEAN_DB or step.allowance * GROWTH > CLEAN_ALLOWANCE
+def _keeps(step: Step, budget: BudgetSettings, float_score: float | None) -> bool:
+    return float_score is None or step.drop(float_score) <= budget.max_drop
 
 
 def search(
@@ -134,21 +131,28 @@ def search(
         attempt: quantise for the target within an allowance, until so quiet, and measure.
 
     Returns:
-        The tries, the chosen one last: the first that holds, or the one that loses least.
+        The tries, the chosen one last: the first that keeps the metric and is clean, else of
+        those that keep it the one with the least noise, else the one that loses least.
     """
     first, *more = allowances(budget.max_float)
     steps = [attempt(target, first, QUIET)]
     for allowance in more or [first]:
-        if _holds(steps[-1], budget, float_score):
-            return steps
+        if _keeps(steps[-1], budget, float_score):
+            if steps[-1].sqnr_db >= CLEAN_DB:
+                return steps
+            if allowance > CLEAN_ALLOWANCE:
+                break
         step = attempt(target, allowance, 0.0)
         if step.kept_float != steps[-1].kept_float:
             steps.append(step)
-    if float_score is None or steps[-1].drop(float_score) <= budget.max_drop:
-        return steps
-    steps.sort(key=lambda step: -step.drop(float_score))
+    kept = [step for step in steps if _keeps(step, budget, float_score)]
+    if kept:
+        best = max(kept, key=lambda step: step.sqnr_db)
+        return [*(step for step in steps if step is not best), best]
+    steps.sort(key=lambda step: -step.drop(float_score or 0.0))
+    least = steps[-1].drop(float_score or 0.0)
     say(
-        f"  {target}: INT8 loses {steps[-1].drop(float_score):.4f} mAP at best, the budget is "
-        f"{budget.max_drop}; {budget.max_float:.0%} of the work may be in float"
+        f"  {target}: INT8 loses {least:.4f} mAP at best, the budget is {budget.max_drop}; "
+        f"{budget.max_float:.0%} of the work may be in float"
     )
     return steps

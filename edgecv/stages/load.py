@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgecv import embedded
 from edgecv.bundle import Bundle, InputSpec, ModelSpec, sha256_of
 from edgecv.errors import UsageError, WeightsError
 from edgecv.recipe import LoadSettings
@@ -49,13 +48,13 @@ def find_weights(weights: str) -> Path:
     Raises:
         WeightsError: there is no such file and no such name, or it cannot be fetched.
     """
-    from edgecv.models.download import OFFICIAL, fetch, is_url
+    from edgecv.models.download import EMBEDDED_FILE, OFFICIAL, fetch, is_embedded, is_url
 
     path = Path(weights).expanduser()
     if path.is_file():
         return path
-    if embedded.chosen(weights):
-        return embedded.WEIGHTS
+    if is_embedded(weights):
+        return EMBEDDED_FILE
     if weights in OFFICIAL or is_url(weights):
         return fetch(OFFICIAL.get(weights, weights), check_fetched)
     what = "a folder" if path.is_dir() else "no such file"
@@ -78,11 +77,11 @@ def check_fetched(path: Path) -> None:
 
 
 def _choices() -> str:
-    from edgecv.models.download import OFFICIAL
+    from edgecv.models.download import EMBEDDED, OFFICIAL
 
     return (
         "--weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX file, a URL, or the name "
-        f"of a download: {', '.join(OFFICIAL)}; or {embedded.NAME}, which comes with edgecv"
+        f"of a download: {', '.join(OFFICIAL)}; or {EMBEDDED}, which comes with edgecv"
     )
 
 
