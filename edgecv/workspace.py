@@ -73,13 +73,13 @@ def new_result(out: Path, step: Step, before: Bundle | None) -> Iterator[Bundle]
 
 
 def check_same(out: Path, keys: list[str]) -> None:
-    """Refuse a folder whose published bundle came of other steps than those with these keys.
+    """Refuse a folder whose published bundle does not begin with the steps that have these keys.
 
     Raises:
         BundleError: saying so.
     """
     former = _published(out)
-    if former is not None and _keys(former) != keys:
+    if former is not None and _keys(former)[: len(keys)] != keys:
         raise BundleError(
             f"{out}: holds the finished result of another call (other settings, weights, data, or "
             "another version of edgecv). Name another folder with --out, or replace it with --fresh"

@@ -13,12 +13,13 @@ from edgecv.bundle import Bundle
 from edgecv.errors import RecipeError
 from edgecv.inputs import stem_of
 from edgecv.pipeline import compress
-from edgecv.recipe import LoadSettings, Recipe
+from edgecv.recipe import LoadSettings, Recipe, ReportSettings
+from edgecv.report.training import PAGE
 from edgecv.stages import STAGES, Context
 from edgecv.stages.load import WEIGHTS
 from edgecv.stages.train import follow
 
-RUN = ("load", "train")
+RUN = ("load", "train", "report")
 
 
 @click.command(name="train")
@@ -53,7 +54,7 @@ def command(
     fresh: bool,
     as_json: bool,
 ) -> None:
-    """Train or fine-tune a detector; the stages load and train of a recipe are run.
+    """Train or fine-tune a detector; the stages load, train and report of a recipe are run.
 
     Stopped at any instant, the same command goes on after the last checkpoint. To compress what
     it made: edgecv compress --weights OUT/weights.safetensors. With several GPUs or processes:
@@ -62,7 +63,7 @@ def command(
     from edgecv.training.processes import from_first, joined
 
     path = recipe_file.find(name)
-    recipe = _training_alone(recipe_file.load(path, overrides), path, weights)
+    recipe = _training_alone(recipe_file.load(path, overrides), path)
     out = out or _default_folder(recipe, weights, data)
     with joined() as here:
         if here.rank:
@@ -76,15 +77,15 @@ def command(
     _print(bundle, as_json)
 
 
-def _training_alone(recipe: Recipe, path: Path, weights: str | None) -> Recipe:
+def _training_alone(recipe: Recipe, path: Path) -> Recipe:
     if recipe.train is None:
         raise RecipeError(
             f"{path}: has no section 'train'. Take one that has, e.g. --recipe transfer_int8, or "
             "add one with its defaults: --set train.epochs=100"
         )
-    load = recipe.load or (LoadSettings() if weights else None)
+    run = {"load": recipe.load or LoadSettings(), "report": recipe.report or ReportSettings()}
     others = {stage: None for stage in STAGES if stage not in RUN}
-    return recipe.model_copy(update={**others, "load": load})
+    return recipe.model_copy(update={**others, **run})
 
 
 def _default_folder(recipe: Recipe, weights: str | None, data: Path | None) -> Path:
@@ -95,10 +96,9 @@ def _default_folder(recipe: Recipe, weights: str | None, data: Path | None) -> P
 
 def _print(bundle: Bundle, as_json: bool) -> None:
     found = bundle.metrics("train")
-    weights = bundle.folder / WEIGHTS
+    weights, page = (str(bundle.folder / name) for name in (WEIGHTS, PAGE))
     if as_json:
         shown = {name: value for name, value in found.items() if name != "summary"}
-        click.echo(json.dumps({**shown, "weights": str(weights)}, indent=1))
+        click.echo(json.dumps({**shown, "weights": weights, "report": page}, indent=1))
         return
-    click.echo(found["summary"])
-    click.echo(str(weights))
+    click.echo("\n".join((found["summary"], weights, page)))

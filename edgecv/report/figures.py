@@ -63,6 +63,13 @@ def decibel(value: float | None) -> str:
     return MISSING if value is None else f"{value:.1f}"
 
 
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     f.__name__: f
     for f in (ms, ap, signed, interval, loss_interval, share, megabytes, times, whole, decibel)

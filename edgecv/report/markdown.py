@@ -29,7 +29,7 @@ def render(report: Report) -> str:
         f"# {report.model}",
         f"{verdict}. {report.reason}",
         "\n".join(f"- {t.target}: `{t.file}`, {t.advice}" for t in report.targets),
-        _table(COLUMNS, map(_row, report.variants)) if report.variants else "",
+        table(COLUMNS, map(_row, report.variants)) if report.variants else "",
         _budget(report),
         _kept(report),
         f"Command: `{report.command}`" if report.command else "",
@@ -77,10 +77,11 @@ def _kept(report: Report) -> str:
         for layer in report.kept_float
     )
     columns = ("layer", "share of MACs", "alone, dB", "why")
-    return "Layers kept in float:\n\n" + _table(columns, rows)
+    return "Layers kept in float:\n\n" + table(columns, rows)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, its first column to the left."""
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
     # a bar inside a cell would end it
     return "\n".join(

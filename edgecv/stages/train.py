@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,6 @@ from edgecv.stages.load import LABELS, SIZE, SIZES, SOURCE, WEIGHTS
 
 if TYPE_CHECKING:
     from edgecv.models.yolox import Yolox, YoloxConfig
-    from edgecv.training.journal import Row
     from edgecv.training.loop import Trained
     from edgecv.training.splits import Parts
 
@@ -43,20 +41,17 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
         EdgecvError: the loss is not finite, or memory does not suffice.
     """
     from edgecv.models.yolox import variant_name
+    from edgecv.training.outcome import described, device_name, outcome
     from edgecv.training.processes import from_first, world
     from edgecv.training.splits import open_parts
-    from edgecv.training.transfer import for_classes, new_network
 
     size = settings.input_size or _size(bundle, settings)
     parts = open_parts(context.data, settings, size)
     names = parts.train.class_names
-    if bundle.manifest.spec is None:
-        model = new_network(settings.variant, len(names), settings.seed)
-        kept = f"no weights given: {settings.variant} is trained from scratch"
-    else:
-        model, kept = for_classes(_network(bundle), bundle.spec.class_names, names, settings.seed)
+    model, kept = _first_network(bundle, settings, names)
     name = variant_name(model.config)
-    for line in (*parts.notes, kept):
+    warnings = _warnings(context.data, settings, size)
+    for line in (*parts.notes, *warnings, kept):
         say(line)
     folder = context.scratch or bundle.path(f".{FOLDER}")
     _say_start(parts, settings, size, folder)
@@ -64,13 +59,17 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
     trained = _train(model, parts, settings, size, folder)
     spec = ModelSpec(name=name, class_names=names, input=InputSpec(width=size, height=size))
     _place(bundle, trained, spec, folder)
-    here = world()
     return {
+        "command": [*context.command],
+        "start": bundle.metrics("load").get("weights"),
         "kept": kept,
-        "device": str(here.device),
-        "processes": here.size,
-        **_data(parts),
-        **_result(trained.history),
+        "device": device_name(),
+        "processes": world().size,
+        "train": described(parts.train),
+        "val": described(parts.val),
+        "notes": [*parts.notes],
+        "warnings": [*warnings],
+        **outcome(trained, parts.val, size, bundle.path(FOLDER)),
     }
 
 
@@ -89,6 +88,18 @@ def _train(model: Yolox, parts: Parts, settings: TrainSettings, size: int, folde
     from edgecv.training.loop import Task, train
 
     return train(model, Task(parts.train, parts.val, settings, size, folder))
+
+
+def _first_network(
+    bundle: Bundle, settings: TrainSettings, names: tuple[str, ...]
+) -> tuple[Yolox, str]:
+    """The network as it is before the first step, and a line on where it comes from."""
+    from edgecv.training.transfer import for_classes, new_network
+
+    if bundle.manifest.spec is None:
+        model = new_network(settings.variant, len(names), settings.seed)
+        return model, f"no weights given: {settings.variant} is trained from scratch"
+    return for_classes(_network(bundle), bundle.spec.class_names, names, settings.seed)
 
 
 def _network(bundle: Bundle) -> Yolox:
@@ -115,6 +126,15 @@ def _size(bundle: Bundle, settings: TrainSettings) -> int:
     return spec.input.width
 
 
+def _warnings(data: Path | None, settings: TrainSettings, size: int) -> tuple[str, ...]:
+    """What `edgecv data check` has to say; reads each picture once, as an epoch does."""
+    if data is None or settings.custom is not None:
+        return ()
+    from edgecv.data.check import check
+
+    return check(data, input_size=size).findings.warnings
+
+
 def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -> None:
     from edgecv.training.processes import world
 
@@ -128,31 +148,12 @@ def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -
 
 
 def _place(bundle: Bundle, trained: Trained, spec: ModelSpec, folder: Path) -> None:
+    from edgecv.models.checkpoint import About, read_checkpoint, write_checkpoint
     from edgecv.training.journal import HISTORY, TENSORBOARD
 
-    shutil.copyfile(trained.weights, bundle.new_file(WEIGHTS))
+    about = About(spec.class_names, spec.input.width)
+    write_checkpoint(bundle.new_file(WEIGHTS), read_checkpoint(trained.weights), about)
     shutil.copyfile(folder / HISTORY, bundle.new_file(f"{FOLDER}/{HISTORY}"))
     shutil.copytree(folder / TENSORBOARD, bundle.path(f"{FOLDER}/{TENSORBOARD}"))
     bundle.new_file(LABELS).write_text("".join(f"{name}\n" for name in spec.class_names), "utf-8")
     bundle.update(spec=spec)
-
-
-def _data(parts: Parts) -> dict[str, Any]:
-    return {
-        part: {"name": pictures.name, "images": len(pictures)}
-        for part, pictures in (("train", parts.train), ("val", parts.val))
-    }
-
-
-def _result(history: Sequence[Row]) -> dict[str, Any]:
-    best = max((row for row in history if "mAP" in row), key=lambda row: row["mAP"])
-    last = history[-1]
-    shown = f"mAP {best['mAP']:.4f} on val after epoch {best['epoch']} of {last['epoch']}"
-    return {
-        "epochs": last["epoch"],
-        "steps": last["step"],
-        "best_epoch": best["epoch"],
-        **{name: best[name] for name in ("mAP", "mAP50", "per_class")},
-        "training_seconds": round(sum(row["seconds"] for row in history), 1),
-        "summary": shown,
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -28,12 +29,13 @@ class CustomPictures:
         reference: module:function, for messages.
         split: what it was called with.
         dataset: what it returned.
+        code: digest of the sources of both, see `open_custom`.
 
     Raises:
         DataError: it is no such Dataset, or empty.
     """
 
-    def __init__(self, reference: str, split: str, dataset: Any) -> None:
+    def __init__(self, reference: str, split: str, dataset: Any, code: str = "") -> None:
         self.name = f"{reference}('{split}')"
         missing = [a for a in ("__len__", "__getitem__", "class_names") if not hasattr(dataset, a)]
         if missing:
@@ -42,7 +44,7 @@ class CustomPictures:
                 f"{self.name}: returned a {found} without {' and '.join(missing)}; {EXPECTED}"
             )
         self.class_names = _names(self.name, dataset.class_names)
-        self._dataset = dataset
+        self._dataset, self._code = dataset, code
         self._length = int(_guarded(self.name, lambda: len(dataset)))
         if not self._length:
             raise DataError(f"{self.name}: returned an empty Dataset; expected pictures")
@@ -50,8 +52,8 @@ class CustomPictures:
 
     @property
     def digest(self) -> str:
-        """Of name, length and classes: what else is in there cannot be told without reading it."""
-        told = repr((self.name, self._length, self.class_names))
+        """Of name, length, classes and code: what it reads from elsewhere cannot be told."""
+        told = repr((self.name, self._length, self.class_names, self._code))
         return hashlib.sha256(told.encode()).hexdigest()
 
     def __len__(self) -> int:
@@ -82,7 +84,20 @@ def open_custom(reference: str, split: str) -> CustomPictures | None:
     if not callable(function):
         raise DataError(f"{reference}: {module} has no function '{attribute}'; expected one")
     dataset = _guarded(f"{reference}('{split}')", lambda: function(split))
-    return None if dataset is None else CustomPictures(reference, split, dataset)
+    if dataset is None:
+        return None
+    return CustomPictures(reference, split, dataset, _sources(function, type(dataset)))
+
+
+def _sources(*made_by: Any) -> str:
+    """sha256 of the files that hold these; one that is no Python source counts as nothing."""
+    digest = hashlib.sha256()
+    for one in made_by:
+        try:
+            digest.update(Path(inspect.getfile(inspect.unwrap(one))).read_bytes())
+        except (TypeError, OSError):  # built in, or typed into an interpreter
+            continue
+    return digest.hexdigest()
 
 
 def _import(reference: str, module: str) -> Any:

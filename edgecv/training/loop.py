@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from edgecv.data.samples import Dataset
 from edgecv.errors import EdgecvError
 from edgecv.models.yolox import Yolox
 from edgecv.training.batches import batches
@@ -89,6 +90,7 @@ class _Training:
             task.folder, position.history, settings.epochs, task.steps, done, first
         )
         self._saved = time.monotonic()
+        self._truth: Dataset | None = None  # a user's own Dataset is read through for it
 
     def run(self) -> None:
         settings = self._task.settings
@@ -154,7 +156,8 @@ class _Training:
 
     def _validate(self) -> Row:
         task, averaged, since = self._task, self._learner.averaged, time.monotonic()
-        score = validate(averaged, task.val, truth_of(task.val), task.input_size)
+        self._truth = self._truth or truth_of(task.val)
+        score = validate(averaged, task.val, self._truth, task.input_size)
         if score.mAP > self.position.best:
             self.position.best = score.mAP
             write_best(task.folder, averaged.state_dict())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def truth_of(pictures: Pictures) -> Dataset:
 
 
 def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) -> DetectionScore:
-    """Score a network by COCO's protocol, without an interval; say where its answer overflows.
+    """Score a network by COCO's protocol, without an interval.
 
     Args:
         model: in eval mode; its classes are those of the truth.
@@ -53,6 +53,11 @@ def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) 
         truth: as `truth_of` gives it.
         input_size: side of the square input in pixels.
     """
+    return score(truth, answers(model, pictures, input_size), resamples=0)
+
+
+def answers(model: Yolox, pictures: Pictures, input_size: int) -> list[Detections]:
+    """What a network in eval mode finds on each picture; say where its answer overflows."""
     if isinstance(pictures, DatasetPictures):
         pictures = DatasetPictures(pictures.dataset)  # as large as they are, none kept
     with bar("validating", len(pictures)) as advance:
@@ -60,9 +65,15 @@ def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) 
         for detections in _detections(model, pictures, input_size):
             found.append(detections)
             advance()
-    return score_detections(
-        truth, found, truth.class_names, max_boxes=PROTOCOL.max_boxes, resamples=0
-    )
+    return found
+
+
+def score(
+    truth: Dataset, found: Sequence[Detections], resamples: int = PROTOCOL.resamples
+) -> DetectionScore:
+    """COCO's score of what a network of the truth's classes found, one a picture."""
+    names, most = truth.class_names, PROTOCOL.max_boxes
+    return score_detections(truth, found, names, max_boxes=most, resamples=resamples)
 
 
 def _detections(model: Yolox, pictures: Pictures, input_size: int) -> Iterator[Detections]:
