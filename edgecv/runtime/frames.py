@@ -8,6 +8,7 @@ from typing import Protocol
 
 from edgecv.bundle import InputSpec
 from edgecv.runtime import preprocess
+from edgecv.runtime.counts import Counted
 from edgecv.runtime.preprocess import Letterbox
 from edgecv.types import Detections, Image
 
@@ -64,6 +65,7 @@ class StreamFrame:
         small: (H, W, 3) uint8 BGR, what the network saw; set by the preprocess stage.
         letterbox: where the picture stands in `small`.
         age_ms: from capture to result; set when there is one.
+        counted: at lines and zones, where some were given.
     """
 
     stream: str
@@ -77,6 +79,7 @@ class StreamFrame:
     small: Image | None = field(default=None, repr=False)
     letterbox: Letterbox | None = None
     age_ms: float = 0.0
+    counted: Counted | None = None
 
     @property
     def size_wh(self) -> tuple[int, int]:

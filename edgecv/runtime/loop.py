@@ -39,6 +39,8 @@ NMS_IOU, BOXES_MAX = 0.65, 100
 READER_PATIENCE_S = 2.0
 TICK_S = 0.2
 
+Watcher = Callable[[StreamFrame, Detections], None]
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -84,6 +86,7 @@ class Loop:
         engine: serves all of them.
         sinks: take every result; closed at the end.
         settings: how.
+        watchers: told of all tracks before the sinks are, from one thread.
 
     Raises:
         EngineError: the engine takes several pictures a call.
@@ -95,6 +98,7 @@ class Loop:
         engine: Engine,
         sinks: Sequence[Sink],
         settings: LoopSettings,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         if engine.spec.input.batch not in (1, None):
             raise EdgecvError(
@@ -103,7 +107,7 @@ class Loop:
             )
         names = [source.name for source, _ in sources]
         self.stats = Stats(names)
-        self._engine, self._settings = engine, settings
+        self._engine, self._settings, self._watchers = engine, settings, watchers
         self._delivery = Delivery(sinks, self.stats.problems)
         policies = {source.name: settings.policy_of(source) for source, _ in sources}
         self._intake = Intake(policies, self.stats.dropped)
@@ -217,6 +221,8 @@ class Loop:
             if settings.tracker is not None:
                 begun = stages["track"].begin()
                 found = self._follow(settings.tracker, frame, found)
+                for watch in self._watchers:
+                    watch(frame, found)
                 stages["track"].end(begun)
             frame.age_ms = 1e3 * (now() - frame.captured_s)
             self.stats.result(frame)

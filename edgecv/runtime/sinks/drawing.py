@@ -1,4 +1,4 @@
-"""Boxes with their names and ids, drawn on a picture."""
+"""Boxes with their names and ids, lines and zones with their counts, drawn on a picture."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from edgecv.runtime.counts import Counted
 from edgecv.types import Detections, Image
 
 # BGR; told apart by most people who see few colours (Okabe and Ito 2008), without black
@@ -20,6 +21,7 @@ COLOURS = (
     (167, 121, 204),
 )
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+WHITE = (255, 255, 255)
 
 
 def draw(image: Image, found: Detections, class_names: Sequence[str]) -> None:
@@ -30,9 +32,7 @@ def draw(image: Image, found: Detections, class_names: Sequence[str]) -> None:
         found: boxes in its pixels; coloured by track, else by class.
         class_names: of the network.
     """
-    # a line of 2 pixels and letters of 0.5 on a picture 800 pixels high
-    size = max(0.35, min(image.shape[:2]) / 1600)
-    line = max(1, round(4 * size))
+    size, line = _sizes(image)
     keys = found.class_ids if found.track_ids is None else found.track_ids
     # the best is drawn last, over the others
     for i in np.argsort(found.scores, kind="stable"):
@@ -42,6 +42,26 @@ def draw(image: Image, found: Detections, class_names: Sequence[str]) -> None:
         name = "" if found.track_ids is None else f" {found.track_ids[i]}"
         text = f"{class_names[found.class_ids[i]]}{name} {found.scores[i]:.2f}"
         _label(image, text, (left, top), colour, size)
+
+
+def draw_counts(image: Image, counted: Counted) -> None:
+    """Draw lines and zones, and beside each how many went over it.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, written to.
+        counted: points in its pixels.
+    """
+    size, line = _sizes(image)
+    for counts in counted.counts:
+        points = np.array(counts.points, np.float64).round().astype(np.int32)
+        cv2.polylines(image, [points[:, None]], counts.inside is not None, WHITE, line, cv2.LINE_AA)
+        _label(image, counts.label(), (int(points[0, 0]), int(points[0, 1])), WHITE, size)
+
+
+def _sizes(image: Image) -> tuple[float, int]:
+    """Of letters and lines: 0.5, and 2 pixels, on a picture 800 pixels high."""
+    size = max(0.35, min(image.shape[:2]) / 1600)
+    return size, max(1, round(4 * size))
 
 
 def _label(

@@ -34,11 +34,14 @@ class JsonLines:
 
 
 def line_of(frame: StreamFrame, found: Detections, class_names: Sequence[str]) -> dict[str, Any]:
-    """One result, ready for JSON: {"frame", "time", "source", "age_ms", "tracks": [...]}."""
+    """One result, ready for JSON: {"frame", "time", "source", "age_ms", "tracks": [...]}.
+
+    With zones also {"crossings": [...], "counts": {name: ...}}.
+    """
     ids = [None] * len(found) if found.track_ids is None else found.track_ids.tolist()
     boxes = [[round(value, 2) for value in box] for box in found.boxes_xyxy.tolist()]
     rows = zip(ids, found.class_ids.tolist(), found.scores.tolist(), boxes, strict=True)
-    return {
+    line: dict[str, Any] = {
         "frame": frame.index,
         "time": round(frame.time_s, 4),
         "source": frame.stream,
@@ -48,3 +51,7 @@ def line_of(frame: StreamFrame, found: Detections, class_names: Sequence[str]) -
             for name, class_id, score, box in rows
         ],
     }
+    if frame.counted is not None:
+        line["crossings"] = [crossing.to_json() for crossing in frame.counted.crossings]
+        line["counts"] = frame.counted.to_json()
+    return line

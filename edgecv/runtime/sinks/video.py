@@ -9,7 +9,7 @@ from edgecv.errors import EdgecvError
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.sinks import path_of
 from edgecv.runtime.sinks._mp4 import Mp4
-from edgecv.runtime.sinks.drawing import draw
+from edgecv.runtime.sinks.drawing import draw, draw_counts
 from edgecv.runtime.sources._libav import package
 from edgecv.types import Detections
 
@@ -40,6 +40,8 @@ class SavedVideo:
             self._files[frame.stream] = Mp4(self._av, path, frame.size_wh, frame.frame_rate)
         picture = frame.image.copy()
         draw(picture, found, self._names)
+        if frame.counted is not None:
+            draw_counts(picture, frame.counted)
         self._files[frame.stream].write(picture, frame.time_s)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import cv2
 
 from edgecv.errors import UsageError
 from edgecv.runtime.frames import StreamFrame
-from edgecv.runtime.sinks.drawing import draw
+from edgecv.runtime.sinks.drawing import draw, draw_counts
 from edgecv.types import Detections
 
 
@@ -40,6 +40,8 @@ class Window:
     def write(self, frame: StreamFrame, found: Detections) -> None:
         picture = frame.image.copy()
         draw(picture, found, self._names)
+        if frame.counted is not None:
+            draw_counts(picture, frame.counted)
         cv2.imshow(frame.stream, picture)
         if cv2.waitKey(1) & 0xFF == ord("q"):
             self._stop()

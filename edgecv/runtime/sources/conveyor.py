@@ -21,7 +21,11 @@ EXPECTED = "conveyor://?seed=0&size=640x480&fps=25&scene=0, each optional"
 
 @dataclass(frozen=True)
 class Belt:
-    """One scene of `edgecv.data.conveyor`, from its frame 0, at a camera's pace."""
+    """One scene of `edgecv.data.conveyor`, from its frame 0, at a camera's pace.
+
+    Attributes:
+        truth_names: classes of its ground truth.
+    """
 
     seed: int
     scene: int
@@ -30,6 +34,12 @@ class Belt:
     name: str = "conveyor"
     live: bool = True
     remote: bool = False
+
+    @property
+    def truth_names(self) -> tuple[str, ...]:
+        from edgecv.data.conveyor import CLASS_NAMES
+
+        return tuple(CLASS_NAMES)
 
     def open(self) -> Capture:
         return _Opened(self)
