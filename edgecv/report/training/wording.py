@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 from edgecv.report import figures
 from edgecv.report.training.schema import Part, TrainingReport
-from edgecv.report.training.tables import overall
+from edgecv.report.training.tables import lowest_first, overall
 
 Tile = dict[str, str]
 
@@ -29,14 +29,17 @@ def judged(report: TrainingReport) -> str:
 
 def tiles(report: TrainingReport) -> list[Tile]:
     """The figures beside the score."""
-    recall, precision = overall(report.mistakes)
-    at = f"at a score of {report.mistakes.score_min:.2f}, IoU {report.mistakes.iou_min:g}"
+    wrong, lowest = report.mistakes, lowest_first(report.classes)[0]
+    recall, precision = overall(wrong)
+    at = f"at a score of {wrong.score_min:.2f}, IoU {wrong.iou_min:g}"
     seconds = report.training_seconds + report.validation_seconds
     return [
-        _tile("mAP50", figures.ap(report.score.mAP50), "", "at IoU .50 alone"),
-        _tile("Objects found", figures.share(recall), "", at),
-        _tile("Boxes that are right", figures.share(precision), "", at),
-        _tile("Time", figures.duration(seconds), "", machine(report)),
+        _tile("mAP50", figures.ap(report.score.mAP50), "at IoU .50 alone"),
+        _tile("Lowest class", figures.ap(lowest.ap), f"AP of {lowest.name}"),
+        _tile("Objects found", figures.share(recall), at),
+        _tile("Boxes that are right", figures.share(precision), at),
+        _tile("Without a mistake", str(wrong.faultless), f"of {wrong.images} pictures of val"),
+        _tile("Time", figures.duration(seconds), machine(report)),
     ]
 
 
@@ -49,8 +52,8 @@ def machine(report: TrainingReport) -> str:
     return f"{processes}{where or report.device}{cores}"
 
 
-def _tile(title: str, figure: str, unit: str, note: str) -> Tile:
-    return {"title": title, "figure": figure, "unit": unit, "note": note}
+def _tile(title: str, figure: str, note: str) -> Tile:
+    return {"title": title, "figure": figure, "note": note}
 
 
 def _counted(part: Part) -> str:
