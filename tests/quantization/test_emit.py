@@ -135,6 +135,26 @@ def test_openvino_answers_as_the_nodes_say_also_behind_a_concat(
     assert sqnr_db(found, exact(model)) > 35
 
 
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+def test_openvino_runs_in_integers_what_the_file_says(
+    make: Make, activation: str, tmp_path: Path
+) -> None:
+    import openvino
+
+    files = make(activation)
+    onnx.save(files.emission("openvino", ["pointwise"]), tmp_path / "model.onnx")
+    compiled = openvino.Core().compile_model(tmp_path / "model.onnx", "CPU")
+    told = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    convs = [
+        info["runtimePrecision"].astype(str)
+        for info in told
+        if info["layerType"].astype(str) == "Convolution"
+    ]
+    assert len(convs) == len(files.network.layers)
+    integers = len(files.asymmetric) - 1  # all but the one that was given back
+    assert sum(precision in ("u8", "i8") for precision in convs) == integers
+
+
 def zero_points(model: onnx.ModelProto) -> list[np.ndarray]:
     values = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
     return [values[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"]
