@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-SIZE = "416x416"
+SIZE = "320x320"
 
 
 @click.command(name="conveyor")
