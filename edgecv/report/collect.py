@@ -23,6 +23,7 @@ from edgecv.report.schema import (
     Step,
     VariantReport,
 )
+from edgecv.report.training.collect import PAGE, trained
 
 DEFAULT_MAX_DROP = 0.005  # as the recipe's, for a bundle that was never quantised
 
@@ -43,6 +44,7 @@ def collect(bundle: Bundle, command: Sequence[str] = ()) -> Report:
         recipe=bundle.manifest.recipe,
         model=bundle.spec.name,
         input_wh=(bundle.spec.input.width, bundle.spec.input.height),
+        training=PAGE if trained(bundle) else None,
         data=_part(DataSummary, evaluate.get("data")),
         environment=_environment(bundle, bench),
         threads=bench.get("threads"),

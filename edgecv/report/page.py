@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-import edgecv
-from edgecv.report import charts, figures, overlay, rows, tables, tiles
+from edgecv.report import charts, overlay, rows, shell, tables, tiles
 from edgecv.report.photos import Comparison
 from edgecv.report.plot import Axis, padded
 from edgecv.report.schema import Report, VariantReport
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 Samples = Mapping[str, Sequence[float]]
 
@@ -36,14 +29,6 @@ def render(
         class_names: of the model, to name the boxes.
         notes: what the reader should know of how this report came about.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(figures.FILTERS, breakable=tables.breakable)
     values = {
         **_common(report),
         **_measured(report, samples),
@@ -53,16 +38,13 @@ def render(
         "notes": [*notes, *tables.numerics_notes(report)],
     }
     values["contents"] = _contents(report, values)
-    return environment.get_template("report.html.j2").render(values)
+    return shell.fill("report.html.j2", values)
 
 
 def _common(report: Report) -> dict[str, Any]:
     int8, base = tiles.compared(report)
     return {
         "report": report,
-        "version": edgecv.__version__,
-        # css from this package's own file: nothing of it comes from outside
-        "style": Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704
         "chosen": report.variant(report.recommended),
         "budget": report.quantization.budget if report.quantization else None,
         "int8": int8,

@@ -1,11 +1,13 @@
-"""docs/report-schema.md, generated from the models: `python -m edgecv.report.reference`."""
+"""docs/*-schema.md, generated from the models: `python -m edgecv.report.reference`."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
+from edgecv.bundle import Record
 from edgecv.report.schema import Report
+from edgecv.report.training.schema import TrainingReport
 
 INTRODUCTION = """\
 # report.json
@@ -17,21 +19,51 @@ The JSON schema is in [report.schema.json](report.schema.json).
 Both files are generated: `python -m edgecv.report.reference docs`.
 """
 
+TRAINING_INTRODUCTION = """\
+# training.json
 
-def schema() -> dict[str, Any]:
-    """JSON schema (draft 2020-12) of report.json."""
-    found = Report.model_json_schema(mode="serialization", by_alias=True)
+How a network was [trained](training.md), for programs. A bundle whose network was trained in it has
+it, beside training.html (the same on one page) and training.md. A field may be added without a new
+`format`, none is renamed or removed without one.
+The JSON schema is in [training.schema.json](training.schema.json).
+Both files are generated: `python -m edgecv.report.reference docs`.
+"""
+
+
+class Page(NamedTuple):
+    """What is generated for one kind of report.
+
+    Attributes:
+        model: of the JSON file.
+        introduction: to the page.
+        stem: of the files in docs: STEM-schema.md and STEM.schema.json.
+    """
+
+    model: type[Record]
+    introduction: str
+    stem: str
+
+
+PAGES = (
+    Page(Report, INTRODUCTION, "report"),
+    Page(TrainingReport, TRAINING_INTRODUCTION, "training"),
+)
+
+
+def schema(page: Page) -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of the report."""
+    found = page.model.model_json_schema(mode="serialization", by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_settled(found)}
 
 
-def schema_text() -> str:
-    return json.dumps(schema(), indent=2) + "\n"
+def schema_text(page: Page) -> str:
+    return json.dumps(schema(page), indent=2) + "\n"
 
 
-def markdown() -> str:
+def markdown(page: Page) -> str:
     """The fields of each object as tables, the report first."""
-    whole = schema()
-    parts = [INTRODUCTION, _table("Report", whole)]
+    whole = schema(page)
+    parts = [page.introduction, _table(page.model.__name__, whole)]
     parts += [_table(name, part) for name, part in sorted(whole["$defs"].items())]
     return "\n".join(parts)
 
@@ -80,11 +112,12 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def main(folder: str) -> None:
-    """Write both files into a folder."""
+    """Write the files of all pages into a folder."""
     from pathlib import Path
 
-    Path(folder, "report-schema.md").write_text(markdown(), "utf-8")
-    Path(folder, "report.schema.json").write_text(schema_text(), "utf-8")
+    for page in PAGES:
+        Path(folder, f"{page.stem}-schema.md").write_text(markdown(page), "utf-8")
+        Path(folder, f"{page.stem}.schema.json").write_text(schema_text(page), "utf-8")
 
 
 if __name__ == "__main__":

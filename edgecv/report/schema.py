@@ -153,6 +153,9 @@ class Report(Record):
     recipe: str
     model: str
     input_wh: tuple[int, int] = Field(description="Width and height of the input, pixels.")
+    training: str | None = Field(
+        None, description="Page beside this one on how the network was trained; null: not here."
+    )
     data: DataSummary | None = Field(None, description="The ground truth that was scored on.")
     environment: dict[str, Any] = Field(description="The machine that measured.")
     threads: int | None = Field(None, description="Of each timed call.")

@@ -8,13 +8,13 @@ from chromium import Page
 from made_run import CLASSES, make_bundle, metrics
 
 from edgecv.bundle import Bundle
-from edgecv.report import page
+from edgecv.report import page, shell
 from edgecv.report.collect import collect, engine_samples
 from edgecv.report.photos import Comparison
 from edgecv.report.schema import Report
 
 SECTIONS = ["engines", "accuracy", "speed", "size", "quantization", "parity", "photos", "method"]
-STYLE = (page.TEMPLATES / "style.css").read_text("utf-8")
+STYLE = (shell.TEMPLATES / "style.css").read_text("utf-8")
 
 
 @pytest.fixture

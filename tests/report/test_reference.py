@@ -14,16 +14,24 @@ DOCS = Path(__file__).parents[2] / "docs"
 HOW = "run: python -m edgecv.report.reference docs"
 
 
-def test_the_schema_in_the_docs_is_that_of_the_models() -> None:
-    assert json.loads((DOCS / "report.schema.json").read_text("utf-8")) == reference.schema(), HOW
+PAGES = pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.stem)
 
 
-def test_the_tables_in_the_docs_are_those_of_the_models() -> None:
-    assert (DOCS / "report-schema.md").read_text("utf-8") == reference.markdown(), HOW
+@PAGES
+def test_the_schema_in_the_docs_is_that_of_the_models(page: reference.Page) -> None:
+    text = (DOCS / f"{page.stem}.schema.json").read_text("utf-8")
+    assert json.loads(text) == reference.schema(page), HOW
 
 
-def test_every_field_of_every_object_is_in_the_tables() -> None:
-    text, whole = reference.markdown(), reference.schema()
+@PAGES
+def test_the_tables_in_the_docs_are_those_of_the_models(page: reference.Page) -> None:
+    text = (DOCS / f"{page.stem}-schema.md").read_text("utf-8")
+    assert text == reference.markdown(page), HOW
+
+
+@PAGES
+def test_every_field_of_every_object_is_in_the_tables(page: reference.Page) -> None:
+    text, whole = reference.markdown(page), reference.schema(page)
     parts: list[dict[str, Any]] = [whole, *whole["$defs"].values()]
     for part in parts:
         for field in part["properties"]:
@@ -33,7 +41,7 @@ def test_every_field_of_every_object_is_in_the_tables() -> None:
 def test_a_written_report_is_read_back_as_it_was(report: Report) -> None:
     text = report.model_dump_json(by_alias=True)
     assert Report.model_validate_json(text) == report
-    assert set(json.loads(text)) == set(reference.schema()["properties"])
+    assert set(json.loads(text)) == set(reference.schema(reference.PAGES[0])["properties"])
 
 
 def test_an_unknown_field_is_refused(report: Report) -> None:
@@ -42,7 +50,9 @@ def test_an_unknown_field_is_refused(report: Report) -> None:
         Report.model_validate(content)
 
 
-def test_the_generator_writes_both_files(tmp_path: Path) -> None:
+@PAGES
+def test_the_generator_writes_both_files(tmp_path: Path, page: reference.Page) -> None:
     reference.main(str(tmp_path))
-    assert (tmp_path / "report.schema.json").read_text("utf-8") == reference.schema_text()
-    assert (tmp_path / "report-schema.md").read_text("utf-8") == reference.markdown()
+    schema, tables = (tmp_path / f"{page.stem}{end}" for end in (".schema.json", "-schema.md"))
+    assert schema.read_text("utf-8") == reference.schema_text(page)
+    assert tables.read_text("utf-8") == reference.markdown(page)

@@ -16,7 +16,7 @@ from edgecv.data.check import Checked, Findings
 from edgecv.data.dataset import Dataset, Sample
 from edgecv.data.pictures import read_picture
 from edgecv.errors import DataError
-from edgecv.report import overlay, page, rows
+from edgecv.report import overlay, rows, shell
 from edgecv.report.photos import jpeg, shown_size
 
 SHOWN = 9  # pictures of a part; three parts and the twins stay under two megabytes
@@ -45,7 +45,7 @@ def render(checked: Checked) -> str:
         "boxes": sum(part.boxes for part in found.parts),
         "version": edgecv.__version__,
         # css from this package's own file: nothing of it comes from outside
-        "style": Markup((page.TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704
+        "style": Markup((shell.TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704
         **_tables(found),
         "twins": _twins(checked),
         "samples": [(name, _samples(dataset)) for name, dataset in checked.datasets.items()],
