@@ -21,6 +21,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "openvino": {"openvino": "openvino"},
     "onnxruntime": {"onnxruntime": "onnxruntime"},
     "video": {"av": "av"},
+    "mqtt": {"paho-mqtt": "paho"},
     "tensorrt": {"tensorrt": "tensorrt", "cuda-python": "cuda"},
     "compress": {
         "torch": "torch",

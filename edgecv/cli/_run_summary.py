@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.cli._run_parts import SHOWN_MIN
+from edgecv.cli._run_watching import Watching
 from edgecv.runtime.clock import now
 from edgecv.runtime.loop import LoopSettings
+from edgecv.runtime.running import Outbox
 from edgecv.runtime.stats import Stats
 from edgecv.runtime.summary import bounds
 
@@ -42,11 +45,21 @@ def summary(
     }
 
 
+def add_watched(told: dict[str, Any], watching: Watching, broker: Outbox | None) -> None:
+    """Add what was counted, scored and sent."""
+    for name, stream in told["streams"].items():
+        stream.update(watching.to_json(name))
+    if broker is not None:
+        told["mqtt"] = broker.to_json()
+
+
 def print_summary(told: dict[str, Any], file: TextIO) -> None:
     """Streams, stages, then what bounds the speed."""
     console = Console(file=file, width=80, highlight=False, markup=False)
     console.print(_streams(told))
     console.print(_stages(told))
+    if any(one.get("counts") for one in told["streams"].values()):
+        console.print(_counts(told))
     for line in _lines(told):
         console.print(line, soft_wrap=True)
 
@@ -83,8 +96,39 @@ def _stages(told: dict[str, Any]) -> Table:
     return table
 
 
+def _counts(told: dict[str, Any]) -> Table:
+    table = _table("lines and zones", "stream", "name", "class", "in", "out", "now")
+    for stream, row in told["streams"].items():
+        for name, one in row["counts"].items():
+            inside = one.get("inside")
+            classes = sorted({*one["in"], *one["out"], *(inside or ())}) or ["-"]
+            for kind in classes:
+                now = "" if inside is None else str(inside.get(kind, 0))
+                ways = (str(one[way].get(kind, 0)) for way in ("in", "out"))
+                table.add_row(stream, name, kind, *ways, now)
+    return table
+
+
+def _watched(name: str, row: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    """Lines on a stream's tracks: their score, or why there are none."""
+    score, lines = row.get("score"), []
+    if score is not None and score["classes"]:
+        kinds = ("HOTA", "MOTA", "IDF1")
+        figures = ", ".join(f"{kind} {score[kind]:.1f}" for kind in kinds)
+        lines.append(f"{name}: {figures} against its own truth, {score['frames']} frames")
+    elif score is not None:
+        lines.append(f"{name}: not scored; this network has none of the classes of its truth")
+    best = row["best_score"]
+    if told["tracker"] and not row["tracks"] and best >= SHOWN_MIN:
+        lines.append(
+            f"{name}: no tracks, but boxes of scores up to {best:.2f}; weaker ones start tracks "
+            f"with --conf {max(0.1, best - 0.1):.1f}"
+        )
+    return lines
+
+
 def _lines(told: dict[str, Any]) -> list[str]:
-    lines = []
+    lines = [line for name, row in told["streams"].items() for line in _watched(name, row, told)]
     if told["dropped"]:
         causes = (
             f"{count} {_CAUSES.get(cause, cause)}" for cause, count in told["dropped"].items()
@@ -102,6 +146,11 @@ def _lines(told: dict[str, Any]) -> list[str]:
     facts.append(f"memory {memory['now']:.0f} MB, peak {memory['peak']:.0f} MB")
     facts += [f"{told['power_w']:.1f} W"] if told["power_w"] is not None else []
     facts += [f"{told['temperature_c']:.0f} C"] if told["temperature_c"] is not None else []
+    if "mqtt" in told:
+        sent = told["mqtt"]
+        lines.append(
+            f"MQTT: {sent['sent']} messages sent, {sent['waiting'] + sent['dropped']} lost"
+        )
     return [*lines, "; ".join(facts)]
 
 

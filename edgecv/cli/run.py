@@ -11,19 +11,16 @@ import cv2
 
 from edgecv.bundle import Bundle
 from edgecv.cli._run_engine import opened_engine, pick_variant
-from edgecv.cli._run_parts import (
-    Asked,
-    Outputs,
-    check_outputs,
-    settings_of,
-    sinks_of,
-    stopped_by_signals,
-)
-from edgecv.cli._run_summary import print_summary, summary
+from edgecv.cli._run_parts import Asked, settings_of, stopped_by_signals
+from edgecv.cli._run_services import listening
+from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
+from edgecv.cli._run_summary import add_watched, print_summary, summary
+from edgecv.cli._run_watching import watching_of
 from edgecv.errors import EdgecvError, UsageError
 from edgecv.runtime.clock import now
 from edgecv.runtime.loop import Loop
 from edgecv.runtime.power import PowerMeter
+from edgecv.runtime.running import Running
 from edgecv.runtime.sources import Capture, Source, find_sources
 from edgecv.runtime.summary import engine_alone
 from edgecv.trackers import DEFAULT, TRACKERS, make_tracker
@@ -55,12 +52,16 @@ PATH = click.Path(path_type=Path)
 @click.option("--mot", type=PATH, help="Write tracks as the MOTChallenge has them here.")
 @click.option("--crops", type=PATH, help="Write each object's best view into this folder.")
 @click.option("--show", is_flag=True, help="Show a window; q ends.")
+@click.option("--serve", help="Show a live page at HOST:PORT; other hosts need EDGECV_TOKEN.")
+@click.option("--metrics", help="Answer Prometheus at HOST:PORT.")
+@click.option("--mqtt", help="Send results to mqtt://USER:PASSWORD@HOST/TOPIC; mqtts:// for TLS.")
+@click.option("--zones", type=PATH, help="Count at the lines and zones of this JSON file.")
 @click.option("--classes", help="Only these, by name: person,car.")
 @click.option(
     "--conf",
     type=click.FloatRange(0, 1),
-    help="Smallest score of a box. Default: 0.25; with a tracker 0.1, which knows what to do "
-    "with weak boxes.",
+    help="Score that makes an object: of every box, or with a tracker of the one that starts "
+    "its track. Default: 0.25; with a tracker its own, 0.5 to 0.7.",
 )
 @click.option("--every", type=click.IntRange(1), default=1, help="Process one frame of N.")
 @click.option("--max-frames", type=click.IntRange(1), help="End each source after N frames.")
@@ -74,6 +75,10 @@ def command(
     mot: Path | None,
     crops: Path | None,
     show: bool,
+    serve: str | None,
+    metrics: str | None,
+    mqtt: str | None,
+    zones: Path | None,
     duration: float | None,
     as_json: bool,
     **asked: object,
@@ -92,12 +97,22 @@ def command(
     cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
     found = find_sources(sources)
     check_outputs(outputs, found)
-    with stopped_by_signals() as stop, opened_engine(opened, variant, settings.requests) as engine:
+    names, classes = [source.name for source in found], opened.spec.class_names
+    watching = watching_of(zones, settings.tracker, found, classes)
+    with (
+        stopped_by_signals() as stop,
+        listening(serve, metrics, classes) as services,
+        opened_engine(opened, variant, settings.requests) as engine,
+    ):
         if settings.tracker is not None:
             make_tracker(settings.tracker)  # its imports take as long as the engine's opening
         captures = [_opened(source) for source in found]
-        names, classes = [source.name for source in found], opened.spec.class_names
-        loop = Loop(captures, engine.get(), sinks_of(outputs, names, classes, stop.set), settings)
+        broker = mqtt_of(mqtt, classes)
+        sinks = sinks_of(outputs, names, classes, stop.set)
+        sinks += [sink for sink in (broker, services.hub) if sink is not None]
+        loop = Loop(captures, engine.get(), sinks, settings, watching.watchers)
+        told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
+        services.start(Running(*told_of, watching.counting, broker))
         meter, begun = PowerMeter(), now()
 
         def tick() -> None:
@@ -109,6 +124,7 @@ def command(
         alone = engine_alone(engine.get(), settings.requests) if loop.stats.processed else None
     live = any(source.live for source in found)
     told = summary(opened, variant, settings, loop.stats, alone, power, live)
+    add_watched(told, watching, broker)
     if as_json:
         click.echo(json.dumps(told, indent=1))
     else:

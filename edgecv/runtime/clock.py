@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,6 +35,29 @@ class Times:
         self.count += 1
         self.total_ms += ms
         self.max_ms = max(self.max_ms, ms)
+
+    def copy(self) -> Times:
+        """As they are now."""
+        copied = Times()
+        copied._bins[:] = self._bins
+        copied.count, copied.total_ms, copied.max_ms = self.count, self.total_ms, self.max_ms
+        return copied
+
+    def since(self, before: Times) -> Times:
+        """Those that came after a copy was made; their max is right to a bin."""
+        later = Times()
+        later._bins[:] = self._bins - before._bins
+        later.count = int(later._bins.sum())
+        later.total_ms = self.total_ms - before.total_ms
+        highest = int(np.flatnonzero(later._bins)[-1]) if later.count else 0
+        later.max_ms = min(self.max_ms, _LOWEST_MS * math.exp((highest + 1) * _STEP))
+        return later
+
+    def up_to(self, edges_ms: Sequence[float]) -> list[int]:
+        """How many took up to each of some times, to 2 % of it; at the end how many at all."""
+        below = np.cumsum(self._bins)
+        places = [int(math.log(edge / _LOWEST_MS) / _STEP) for edge in edges_ms]
+        return [*(int(below[place]) for place in places), int(below[-1])]
 
     def to_json(self) -> dict[str, float] | None:
         """p50, p90, p99, max and mean in milliseconds; None before the first."""

@@ -217,6 +217,7 @@ class Loop:
             self._seats.release()
             begun = stages["postprocess"].begin()
             found = self._detect(frame, boxes[0], scores[0])
+            self.stats.streams[frame.stream].found(found)
             stages["postprocess"].end(begun)
             if settings.tracker is not None:
                 begun = stages["track"].begin()

@@ -9,6 +9,7 @@ from typing import Any
 from edgecv.runtime.clock import StageTimes, Times, now
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.gauges import MachineLoad, Memory
+from edgecv.types import Detections
 
 # in the order in which a frame meets them
 STAGES = ("decode", "preprocess", "engine", "postprocess", "track", "sinks")
@@ -27,6 +28,7 @@ class StreamStats:
         broken: it is gone now.
         problem: what is wrong with it for good.
         tracks: objects that got an id.
+        best_score: of all boxes; tells why there are no tracks.
     """
 
     def __init__(self) -> None:
@@ -38,8 +40,14 @@ class StreamStats:
         self.broken = False
         self.problem: str | None = None
         self.tracks = 0
+        self.best_score = 0.0
         self.first_s: float | None = None
         self.last_s = 0.0
+
+    def found(self, boxes: Detections) -> None:
+        """The network's answer, before tracking."""
+        if len(boxes):
+            self.best_score = max(self.best_score, float(boxes.scores.max()))
 
     def result(self, frame: StreamFrame) -> None:
         """A frame has its result."""
@@ -64,6 +72,7 @@ class StreamStats:
             "fps": rounded(self.fps),
             "age_ms": self.age.to_json(),
             "tracks": self.tracks,
+            "best_score": round(self.best_score, 4),
             "breaks": self.breaks,
             "broken": self.broken,
             "problem": self.problem,

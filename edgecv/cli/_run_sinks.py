@@ -1,0 +1,87 @@
+"""Where the results of `edgecv run` go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecv.errors import UsageError
+from edgecv.runtime.sinks import Sink
+from edgecv.runtime.sources import Source
+
+if TYPE_CHECKING:
+    from edgecv.runtime.sinks.mqtt import Mqtt
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where results go."""
+
+    save: Path | None
+    jsonl: Path | None
+    mot: Path | None
+    crops: Path | None
+    show: bool
+
+    @property
+    def on_stdout(self) -> bool:
+        return str(self.jsonl) == "-"
+
+
+def check_outputs(outputs: Outputs, sources: Sequence[Source]) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        UsageError: naming the file.
+    """
+    read = {path.resolve() for source in sources if (path := getattr(source, "path", None))}
+    for path in (outputs.save, outputs.jsonl, outputs.mot):
+        if path is not None and path.resolve() in read:
+            raise UsageError(f"{path}: is a source; name another file to write to")
+
+
+def sinks_of(
+    outputs: Outputs, streams: list[str], class_names: Sequence[str], stop: Callable[[], None]
+) -> list[Sink]:
+    """The sinks that were asked for; each one's code is imported only then.
+
+    Raises:
+        UsageError, OSError: one cannot be made.
+    """
+    sinks: list[Sink] = []
+    if outputs.show:
+        from edgecv.runtime.sinks.window import Window
+
+        sinks.append(Window(class_names, stop))
+    if outputs.jsonl is not None:
+        from edgecv.runtime.sinks.jsonl import JsonLines
+
+        sinks.append(JsonLines(outputs.jsonl, class_names))
+    if outputs.mot is not None:
+        from edgecv.runtime.sinks.mot import MotText
+
+        sinks.append(MotText(outputs.mot, streams))
+    if outputs.crops is not None:
+        from edgecv.runtime.sinks.crops import Crops
+
+        sinks.append(Crops(outputs.crops, class_names))
+    if outputs.save is not None:
+        from edgecv.runtime.sinks.video import SavedVideo
+
+        sinks.append(SavedVideo(outputs.save, streams, class_names))
+    return sinks
+
+
+def mqtt_of(url: str | None, class_names: Sequence[str]) -> Mqtt | None:
+    """The broker that was asked for.
+
+    Raises:
+        UsageError, MissingExtraError: it cannot be used.
+    """
+    if url is None:
+        return None
+    from edgecv.runtime.sinks.mqtt import Mqtt, parse_broker
+
+    return Mqtt(parse_broker(url), class_names)

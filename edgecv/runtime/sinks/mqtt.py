@@ -1,0 +1,197 @@
+"""Results to an MQTT broker: a message a frame, and the counts when they change."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from edgecv.errors import EdgecvError, MissingExtraError, UsageError
+from edgecv.progress import say
+from edgecv.runtime.frames import StreamFrame
+from edgecv.runtime.sinks.jsonl import line_of
+from edgecv.types import Detections
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+TOPIC = "edgecv"
+EXPECTED = (
+    "mqtt://[user:password@]host[:1883][/topic], or mqtts:// with ?ca=FILE&cert=FILE&key=FILE"
+)
+# messages that wait while the broker is away; a minute of one camera is some megabytes
+WAITING_MAX = 1000
+# seconds before a broker is tried again: doubled each time
+BACKOFF_S = (1, 30)
+CLOSE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where messages go; its text holds neither user nor password."""
+
+    scheme: str
+    host: str
+    port: int
+    topic: str
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}/{self.topic}"
+
+
+def parse_broker(text: str) -> Broker:
+    """The broker of a URL; see EXPECTED.
+
+    Raises:
+        UsageError: it is none; the message does not repeat what may be a password.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"--mqtt: {error}. Expected {EXPECTED}") from error
+    topic = unquote(parts.path).strip("/") or TOPIC
+    files = {key: values[-1] for key, values in parse_qs(parts.query, True).items()}
+    allowed = {"ca", "cert", "key"} if parts.scheme == "mqtts" else set()
+    if parts.scheme not in PORTS or not parts.hostname or set(files) - allowed:
+        raise UsageError(f"--mqtt: expected {EXPECTED}")
+    if re.search(r"[+#\x00]", topic):
+        raise UsageError("--mqtt: a topic to write to has no + and no #")
+    user = None if parts.username is None else unquote(parts.username)
+    password = None if parts.password is None else unquote(parts.password)
+    port = port or PORTS[parts.scheme]
+    return Broker(parts.scheme, parts.hostname, port, topic, user, password, files)
+
+
+class Mqtt:
+    """`TOPIC/STREAM/tracks`, a line of JSONL a frame; `TOPIC/STREAM/counts`, kept by the broker;
+    `TOPIC/status`, online or offline. All at least once.
+
+    Args:
+        broker: reached in the background, whenever it is there.
+        class_names: of the network.
+
+    Raises:
+        MissingExtraError: paho-mqtt is not installed.
+        UsageError: a file for TLS cannot be used.
+    """
+
+    def __init__(self, broker: Broker, class_names: Sequence[str]) -> None:
+        self._broker, self._names = broker, class_names
+        self._counts: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._sent = self._waiting = self._dropped = 0
+        self._connected, self._told_down, self._closing = False, False, False
+        self._client = self._made()
+        self._client.connect_async(broker.host, broker.port)
+        self._client.loop_start()
+
+    def _made(self) -> Any:
+        try:
+            from paho.mqtt.client import Client
+            from paho.mqtt.enums import CallbackAPIVersion
+        except ImportError as error:
+            raise MissingExtraError("paho-mqtt", "mqtt", f"--mqtt {self._broker}") from error
+        client = Client(CallbackAPIVersion.VERSION2)
+        broker, files = self._broker, self._broker.files
+        if broker.user is not None:
+            client.username_pw_set(broker.user, broker.password)
+        if broker.scheme == "mqtts":
+            try:
+                client.tls_set(files.get("ca"), files.get("cert"), files.get("key"))
+            except (OSError, ValueError) as error:
+                names = ", ".join(files.values())
+                raise UsageError(f"--mqtt {broker}: {names}: not to be used ({error})") from error
+        client.reconnect_delay_set(*BACKOFF_S)
+        client.will_set(f"{broker.topic}/status", "offline", qos=1, retain=True)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_connect_fail, client.on_publish = self._on_connect_fail, self._on_publish
+        return client
+
+    def write(self, frame: StreamFrame, found: Detections) -> None:
+        line = line_of(frame, found, self._names)
+        if frame.counted is not None:
+            counts = json.dumps(frame.counted.to_json())
+            if self._counts.get(frame.stream) != counts:
+                self._counts[frame.stream] = counts
+                self._publish(f"{frame.stream}/counts", counts, retain=True)
+        self._publish(f"{frame.stream}/tracks", json.dumps(line))
+
+    def _publish(self, name: str, text: str, *, retain: bool = False, always: bool = False) -> None:
+        with self._changed:
+            if self._waiting >= WAITING_MAX and not always:
+                self._dropped += 1
+                return
+            self._waiting += 1
+        self._client.publish(f"{self._broker.topic}/{name}", text, qos=1, retain=retain)
+
+    def to_json(self) -> dict[str, Any]:
+        """{"connected", "sent", "waiting", "dropped"}: messages."""
+        with self._changed:
+            return {
+                "connected": self._connected,
+                "sent": self._sent,
+                "waiting": self._waiting,
+                "dropped": self._dropped,
+            }
+
+    def close(self) -> None:
+        """Wait a little for what is on its way.
+
+        Raises:
+            EdgecvError: messages were lost.
+        """
+        self._publish("status", "offline", retain=True, always=True)
+        self._closing = True
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, CLOSE_S)
+            lost = self._waiting + self._dropped
+        self._client.disconnect()
+        self._client.loop_stop()
+        if lost:
+            raise EdgecvError(
+                f"{self._broker}: {lost} messages were not delivered, {self._sent} were. Is the "
+                "broker there, and quick enough?"
+            )
+
+    def _on_connect(self, client: Any, data: Any, flags: Any, code: Any, properties: Any) -> None:
+        if code.is_failure:
+            self._tell_down(f"refuses: {code}. Check the user and the password")
+            return
+        with self._changed:
+            self._connected = True
+        if self._told_down:
+            self._told_down = False
+            say(f"{self._broker}: back")
+        # what is kept by the broker may have changed while nothing could be sent
+        self._publish("status", "online", retain=True, always=True)
+        for stream, counts in list(self._counts.items()):
+            self._publish(f"{stream}/counts", counts, retain=True, always=True)
+
+    def _on_connect_fail(self, client: Any, data: Any) -> None:
+        self._tell_down("not to be reached")
+
+    def _on_disconnect(
+        self, client: Any, data: Any, flags: Any, code: Any, properties: Any
+    ) -> None:
+        with self._changed:
+            self._connected = False
+            self._changed.notify_all()
+        if not self._closing:
+            self._tell_down(f"connection lost ({code})")
+
+    def _on_publish(self, client: Any, data: Any, mid: int, code: Any, properties: Any) -> None:
+        with self._changed:
+            self._waiting -= 1
+            self._sent += 1
+            self._changed.notify_all()
+
+    def _tell_down(self, why: str) -> None:
+        if not self._told_down:
+            self._told_down = True
+            say(f"{self._broker}: {why}. Trying again; up to {WAITING_MAX} messages wait")
