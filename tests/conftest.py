@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from chromium import Page
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +21,19 @@ def shared() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A headless Chromium, one for all tests."""
+    from chromium import Page, find
+
+    program = find()
+    if program is None:
+        message = "no Chromium here; install it: apt-get install chromium"
+        if os.environ.get("EDGECV_CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    page = Page(program, tmp_path_factory.mktemp("chromium"))
+    yield page
+    page.close()

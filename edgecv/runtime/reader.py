@@ -80,6 +80,7 @@ class Reader:
                     return
                 self._come_back(problem)
         finally:
+            self._stats.ended = True
             self._intake.end(self._source.name)
 
     def _open(self) -> EdgecvError | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecv.machine import available_cores
 from edgecv.runtime.clock import Times, now
+from edgecv.runtime.gauges import MachineLoad
 from edgecv.runtime.stats import Stats
 from edgecv.runtime.summary import BUSY
 
@@ -31,7 +32,8 @@ class Recent:
 
     def __init__(self, stats: Stats, seats: int) -> None:
         self._stats, self._seats = stats, seats
-        self._before = self._snapshot()
+        self._before, self._machine = self._snapshot(), MachineLoad()
+        self._machine.look()
 
     def _snapshot(self) -> _Snapshot:
         streams = self._stats.streams
@@ -56,7 +58,7 @@ class Recent:
 
         Returns:
             {"fps", "streams": {name: {"fps", "age_ms"}}, "stages": {name: share of the time in
-            which it was busy}, "cpu_busy": share of all cores, "bound_by"}.
+            which it was busy}, "cpu_busy": share of all cores, "bound_by": in words, or None}.
         """
         before, here = self._before, self._snapshot()
         self._before = here
@@ -67,21 +69,31 @@ class Recent:
             name: round(min(1.0, (ms - before.busy_ms[name]) / 1e3 / seconds), 3)
             for name, ms in here.busy_ms.items()
         }
+        machine, self._machine = self._machine, MachineLoad()
+        for load in (machine, self._machine):
+            load.look()
         cpu = min(1.0, (here.cpu_s - before.cpu_s) / seconds / available_cores())
         return {
             "fps": round(sum(fps.values()), 1),
             "streams": {name: {"fps": round(fps[name], 1), "age_ms": ages[name]} for name in fps},
             "stages": stages,
             "cpu_busy": round(cpu, 3),
-            "bound_by": bound_by(stages, cpu),
+            "bound_by": bound_by(stages, cpu, machine.busy or cpu),
         }
 
 
-def bound_by(stages: dict[str, float], cpu_busy: float) -> str:
-    """What holds a run up, in words."""
+def bound_by(stages: dict[str, float], cpu_busy: float, machine_busy: float) -> str | None:
+    """What holds a run up, in words; None: it waits for frames.
+
+    Args:
+        stages: share of the time in which each was busy.
+        cpu_busy, machine_busy: share of all cores that this process used, and that was used.
+    """
     stage = max(stages, key=lambda name: stages[name])
     if stages[stage] >= BUSY:
         return "the engine" if stage == "engine" else f"the stage {stage}"
     if cpu_busy >= BUSY:
         return "the CPU, which all stages share"
-    return "nothing here: it waits for frames"
+    if machine_busy >= BUSY:
+        return f"the CPU, of which other programs take {100 * (machine_busy - cpu_busy):.0f} %"
+    return None

@@ -54,6 +54,7 @@ class Running:
                 "tracks": one.tracks,
                 "broken": one.broken,
                 "problem": one.problem,
+                "ended": one.ended,
                 "counts": {} if self.counting is None else self.counting.of(name).to_json(),
                 **rates["streams"][name],
             }

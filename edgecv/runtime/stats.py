@@ -27,6 +27,7 @@ class StreamStats:
         breaks: how often it broke and came back.
         broken: it is gone now.
         problem: what is wrong with it for good.
+        ended: it gives no more frames.
         tracks: objects that got an id.
         best_score: of all boxes; tells why there are no tracks.
     """
@@ -39,6 +40,7 @@ class StreamStats:
         self.breaks = 0
         self.broken = False
         self.problem: str | None = None
+        self.ended = False
         self.tracks = 0
         self.best_score = 0.0
         self.first_s: float | None = None

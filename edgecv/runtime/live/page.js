@@ -10,6 +10,10 @@ function number(value, digits = 0) {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
 }
 
+function milliseconds(value) {
+  return value === undefined ? "–" : `${number(value)} ms`;
+}
+
 function node(kind, text, parent, className = "") {
   const made = document.createElement(kind);
   made.textContent = text;
@@ -89,7 +93,7 @@ function label(pen, text, x, y, colour, width, height) {
 function tell(state) {
   the("what").textContent = `${state.variant}, tracker ${state.tracker || "none"}`;
   the("fps").textContent = number(state.fps, 1);
-  the("bound").textContent = "bound by " + state.bound_by;
+  the("bound").textContent = state.bound_by ? "bound by " + state.bound_by : "waits for frames";
   const facts = [`memory ${number(state.memory_mb)} MB`, `CPU ${number(100 * state.cpu_busy)} %`];
   if (state.mqtt) {
     facts.push(state.mqtt.connected ? "MQTT connected" : `MQTT down, ${state.mqtt.waiting} wait`);
@@ -125,8 +129,8 @@ function tellStream(article, one) {
   list.replaceChildren();
   for (const [name, value, title] of [
     ["fps", number(one.fps, 1), ""],
-    ["age p50", `${number(age.p50)} ms`, "from capture to result"],
-    ["age p90", `${number(age.p90)} ms`, "from capture to result"],
+    ["age p50", milliseconds(age.p50), "from capture to result"],
+    ["age p90", milliseconds(age.p90), "from capture to result"],
     ["dropped", String(dropped), causes],
     ["objects", String(one.tracks), "that got an id"],
   ]) {
@@ -136,8 +140,9 @@ function tellStream(article, one) {
     node("dd", value, pair);
   }
   const alert = article.querySelector(".alert");
-  alert.hidden = !one.broken && !one.problem;
-  alert.textContent = one.problem || "gone; trying again";
+  alert.hidden = !one.broken && !one.problem && !one.ended;
+  alert.textContent = one.problem || (one.broken ? "gone; trying again" : "ended");
+  alert.classList.toggle("calm", one.ended && !one.problem);
   tellCounts(article.querySelector(".counts"), one.counts);
 }
 
