@@ -39,7 +39,7 @@ def drawn(rule: str) -> Path:
         rule: name of the rule's file.
     """
     path = packaged_folder("calibration") / rule
-    folder = cache_folder() / "pictures" / f"{path.stem}-{_identity(path)}"
+    folder = cache_folder() / "pictures" / _identity(path) / path.stem
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ def compress(
         # another page of the same result replaces nothing
         check_same(out, [step.key for step in planned.steps if step.name != "report"])
     check_room(out, planned.inputs.context.weights)
-    _check_pictures(planned, context.calibration)
+    _check_pictures(planned)
     with locked(out):
         done, bundle = _former(out, planned.steps) if not fresh else (0, None)
         _remove_half_done(out, planned.steps if fresh else planned.steps[:done])
@@ -131,13 +131,13 @@ def check_budget(bundle: Bundle) -> None:
         )
 
 
-def _check_pictures(planned: Planned, given: Path | None) -> None:
+def _check_pictures(planned: Planned) -> None:
     folder = planned.inputs.context.calibration
     names = [step.name for step in planned.steps[planned.reused :]]
     if folder is None or "quantize" not in names:
         return
     check_calibration(folder)
-    if given is None:
+    if folder == planned.inputs.context.data:
         say(f"calibrating on the pictures of --data {folder}, since there is no --calibration")
 
 
