@@ -74,7 +74,7 @@ def int8_cpu(cpu: Cpu | None = None) -> Int8Cpu:
     """How a CPU multiplies int8.
 
     `x86-vnni` and `arm` add products in 32 bits; plain `x86` adds pairs in 16 bits, which
-    overflow where weights have more than 7 bits. Unknown flags count as plain.
+    overflows with some weights of 8 bits. Unknown flags count as plain.
     """
     cpu = cpu or read_cpu()
     if cpu.architecture.lower().startswith(("arm", "aarch64")):
