@@ -45,13 +45,19 @@ def write_best(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def replace_with(path: Path, write: Any) -> None:
-    """Replace a file by what `write(temporary path)` writes, in one step."""
+    """Replace a file by what `write(temporary path)` writes, in one step.
+
+    Raises:
+        OSError: naming the file.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         write(temporary)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,36 @@ def test_a_function_beside_the_caller_gives_both_parts(module: str) -> None:
     assert (image.shape, int(image[0, 0, 0])) == ((40, 60, 3), 7)
     assert (boxes.tolist(), class_ids.tolist()) == ([[1, 2, 30, 20]], [1])
     assert train.digest != val.digest
+
+
+def digest_of(module: str, text: str) -> str:
+    """Of the training part of a module as that text would have it."""
+    Path(f"{module}.py").write_text(text)
+    sys.modules.pop(module, None)
+    invalidate_caches()
+    return open_parts(None, TrainSettings(custom=f"{module}:make"), 64).train.digest
+
+
+def test_another_text_of_the_function_is_another_set(module: str) -> None:
+    first = digest_of(module, MODULE)
+    assert digest_of(module, MODULE) == first
+    assert digest_of(module, MODULE.replace("index, np.uint8", "index + 1, np.uint8")) != first
+
+
+def test_another_text_of_a_class_from_elsewhere_is_another_set(module: str) -> None:
+    text = "from set_of_parts import Parts\ndef make(split):\n    return Parts(10)\n"
+    digests = []
+    for fill in ("index", "index + 1"):
+        Path("set_of_parts.py").write_text(MODULE.replace("index, np.uint8", f"{fill}, np.uint8"))
+        sys.modules.pop("set_of_parts", None)
+        digests.append(digest_of(module, text))
+    sys.modules.pop("set_of_parts", None)
+    assert len(set(digests)) == 2
+
+
+def test_a_function_without_a_file_can_be_asked_too(module: str) -> None:
+    Path(f"{module}.py").write_text(MODULE + "import functools\nmake = functools.partial(make)\n")
+    assert len(open_parts(None, TrainSettings(custom=f"{module}:make"), 64).train.digest) == 64
 
 
 def test_the_working_folder_is_not_left_on_the_path(module: str) -> None:

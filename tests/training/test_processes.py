@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -17,7 +16,7 @@ PROGRAM = Path(__file__).with_name("one_of_two.py")
 def test_two_processes_take_the_step_that_one_takes_on_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = run_together(2, [sys.executable, str(PROGRAM), str(tmp_path)])
+    done = run_together(2, [str(PROGRAM), str(tmp_path)])
     assert [one.returncode for one in done] == [0, 0], done[0].stderr
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     with monkeypatch.context() as here:
