@@ -24,7 +24,7 @@ from edgecv.models.download import EMBEDDED_FILE
 from edgecv.stages.load import WEIGHTS
 
 CARD = EMBEDDED_FILE.with_suffix(".md")
-TEMPLATE = Path(__file__).with_name("conveyor_card.md")
+TEMPLATE = Path(__file__).with_name("conveyor_card.txt")
 
 
 @click.command(help=__doc__)
@@ -38,6 +38,8 @@ def main(trained: Path) -> None:
     write_checkpoint(EMBEDDED_FILE, halves, About(spec.class_names, spec.input.width))
     report = _compressed()
     metrics = bundle.metrics("train")
+    lines = bundle.path("training/history.jsonl").read_text("utf-8").splitlines()
+    history = [json.loads(line) for line in lines]
     environment = bundle.manifest.history[-1].environment
     float_one = next(v for v in report["variants"] if v["precision"] == "fp32")
     by_class = float_one["accuracy"]["per_class"]
@@ -49,11 +51,11 @@ def main(trained: Path) -> None:
         + f" and {spec.class_names[-1]}s",
         train_images=metrics["train"]["images"],
         val_images=metrics["val"]["images"],
-        epochs=metrics["epochs"],
-        hours=metrics["seconds"] / 3600,
+        epochs=history[-1]["epoch"],
+        hours=sum(row["seconds"] for row in history) / 3600,
         device=metrics["device"],
         machine=environment.get("cpu", "a machine"),
-        val_map=metrics["mAP"],
+        val_map=max(row.get("mAP", 0) for row in history),
         images=report["data"]["images"],
         boxes=report["data"]["boxes"],
         rows="\n".join(_row(variant) for variant in report["variants"]),

@@ -37,7 +37,7 @@ EXTRAS: dict[str, dict[str, str]] = {
 _EXTRA_OF = {"openvino": "openvino", "onnxruntime": "onnxruntime", "torch": "compress"}
 
 _INT8 = {
-    "x86": "no VNNI: INT8 is exact where no pair of weights overflows, and may be slower than float",
+    "x86": "no VNNI: INT8 is exact with weights made for it, and may be slower than float",
     "x86-vnni": "VNNI: INT8 is exact with 8-bit weights, and quick",
     "arm": "ARM: INT8 is exact with 8-bit weights",
 }
