@@ -53,3 +53,28 @@ def test_a_stage_that_sleeps_costs_time_but_no_cpu() -> None:
     assert times.end(begun) < 25
     assert times.wall.total_ms >= 50
     assert times.cpu.count == times.wall.count == 1
+
+
+def test_times_since_a_copy_are_those_added_after_it() -> None:
+    times, later = Times(), Times()
+    for value in (1.0, 900.0):
+        times.add(value)
+    before = times.copy()
+    assert before.to_json() == times.to_json()
+    assert times.since(before).to_json() is None
+    for value in (10.0, 20.0, 30.0):
+        times.add(value)
+        later.add(value)
+    found, expected = times.since(before).to_json(), later.to_json()
+    assert found is not None
+    assert expected is not None
+    assert found == pytest.approx(expected, rel=RESOLUTION)
+    assert before.count == 2
+
+
+def test_counts_up_to_an_edge_are_cumulative_and_end_with_all() -> None:
+    times = Times()
+    assert times.up_to([1.0, 10.0]) == [0, 0, 0]
+    for value in (0.5, 2.0, 3.0, 50.0, 1e12):
+        times.add(value)
+    assert times.up_to([1.0, 10.0, 100.0]) == [1, 3, 4, 5]

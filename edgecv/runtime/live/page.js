@@ -4,7 +4,13 @@
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"];
 const BUSY = 0.9;
 const streams = new Map();
+const classes = [];
 const the = (id) => document.getElementById(id);
+
+function classIndex(name) {
+  if (!classes.includes(name)) classes.push(name);
+  return classes.indexOf(name);
+}
 
 function number(value, digits = 0) {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
@@ -61,7 +67,7 @@ function draw(canvas, image, result) {
   // the best is drawn last, over the others
   for (const track of [...result.tracks].sort((a, b) => a.score - b.score)) {
     const [left, top, right, bottom] = track.box.map((value) => value * scale);
-    const key = track.id === null ? track.class.length : track.id;
+    const key = track.id === null ? classIndex(track.class) : track.id;
     pen.strokeStyle = COLOURS[key % COLOURS.length];
     pen.strokeRect(left, top, right - left, bottom - top);
     const id = track.id === null ? "" : " " + track.id;
