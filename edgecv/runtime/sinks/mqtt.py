@@ -60,8 +60,8 @@ def parse_broker(text: str) -> Broker:
     allowed = {"ca", "cert", "key"} if parts.scheme == "mqtts" else set()
     if parts.scheme not in PORTS or not parts.hostname or set(files) - allowed:
         raise UsageError(f"--mqtt: expected {EXPECTED}")
-    if re.search(r"[+#\x00]", topic):
-        raise UsageError("--mqtt: a topic to write to has no + and no #")
+    if "#" in text or re.search(r"[+#\x00]", topic):
+        raise UsageError("--mqtt: a topic has no + and no #; in a password # is %23")
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
     port = port or PORTS[parts.scheme]
