@@ -10,9 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from broker import Broker, free_port
 from click.testing import CliRunner, Result
 from small_bundles import small_bundle
 from small_videos import frames_of, null_bundle, write_video
@@ -22,13 +25,25 @@ from edgecv.cli.run import command
 from edgecv.data.mot_rows import read_rows
 from edgecv.engines import build_engine
 from edgecv.errors import BundleError, DataError, EdgecvError, UsageError
+from edgecv.runtime.summary import engine_alone
 
+ZONES = {
+    "size": [64, 48],
+    "lines": [{"name": "step", "points": [[0, 20], [64, 20]]}],
+    "zones": [{"name": "lawn", "points": [[0, 0], [64, 0], [64, 48], [0, 48]]}],
+}
 SERVER = Path(__file__).parents[1] / "rtsp_server.py"
 
 
-@pytest.fixture
-def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An own cache, and an engine that is timed alone for less than a second."""
     monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("edgecv.cli.run.engine_alone", partial(engine_alone, seconds=0.05))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
     return null_bundle(tmp_path / "bundle").folder
 
 
@@ -116,6 +131,136 @@ def test_a_class_that_does_not_exist_is_refused_with_one_that_does(
     video = write_video(tmp_path / "v.mp4", 2)
     with pytest.raises(UsageError, match=r"no class 'clas 1'.*did you mean 'class 1'"):
         run(bundle, "--source", video, "--classes", "clas 1")
+
+
+def test_a_score_decides_which_box_starts_a_track(tmp_path: Path, bundle: Path) -> None:
+    video, out = write_video(tmp_path / "v.mp4", 4), tmp_path / "o.jsonl"
+
+    def scores(*options: object) -> list[float]:
+        run(bundle, "--source", video, "--jsonl", out, *options)
+        return sorted(track["score"] for track in lines_of(out)[-1]["tracks"])
+
+    # the null engine's scores go from 0.95 down to 0.5; BoT-SORT asks for 0.7 by itself
+    assert min(scores()) == pytest.approx(0.7)
+    assert min(scores("--conf", 0.6)) == pytest.approx(0.6)
+    assert scores("--conf", 0.93) == [pytest.approx(0.95)]
+
+
+def test_a_run_without_tracks_says_what_would_give_some(tmp_path: Path, bundle: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", 4)
+    told = run(bundle, "--source", video, "--conf", 0.99).stdout
+    assert "v: no tracks, but boxes of scores up to 0.95; weaker ones start tracks" in told
+    assert "--conf 0.8" in told or "--conf 0.9" in told
+    assert "no tracks" not in run(bundle, "--source", video).stdout
+
+
+def test_zones_are_counted_in_every_result(tmp_path: Path, bundle: Path) -> None:
+    video, zones = write_video(tmp_path / "v.mp4", 6), tmp_path / "zones.json"
+    zones.write_text(json.dumps(ZONES))
+    out, saved = tmp_path / "o.jsonl", tmp_path / "o.mp4"
+    options = ("--zones", zones, "--jsonl", out, "--save", saved)
+    told = json.loads(run(bundle, "--source", video, *options, "--json").stdout)
+    last = lines_of(out)[-1]
+    inside = last["counts"]["lawn"]["inside"]
+    assert sum(inside.values()) == len(last["tracks"]) > 0
+    assert last["counts"]["step"] == {"in": {}, "out": {}}
+    assert last["crossings"] == []
+    assert told["streams"]["v"]["counts"] == last["counts"]
+    # the line is drawn, in white on the grey picture
+    drawn = frames_of(saved)[-1].to_ndarray(format="bgr24")
+    assert drawn[20, 44:60].mean() > 200
+    table = run(bundle, "--source", video, "--zones", zones).stdout
+    assert "lines and zones" in table
+    assert max(map(len, table.splitlines())) <= 80
+    with pytest.raises(UsageError, match="drop --tracker none"):
+        run(bundle, "--source", video, "--zones", zones, "--tracker", "none")
+
+
+def test_zones_that_are_wrong_are_refused_before_anything_is_written(
+    tmp_path: Path, bundle: Path
+) -> None:
+    video, zones, out = (
+        write_video(tmp_path / "v.mp4", 2),
+        tmp_path / "z.json",
+        tmp_path / "o.jsonl",
+    )
+    zones.write_text(json.dumps({"size": [64, 48], "lines": [{"name": "a"}]}))
+    with pytest.raises(UsageError, match=r"z\.json: 1 problem\n  lines\.0\.points: missing"):
+        run(bundle, "--source", video, "--zones", zones, "--jsonl", out)
+    assert not out.exists()
+
+
+def test_the_belt_scores_the_tracks_against_its_own_truth(tmp_path: Path) -> None:
+    belt = ("--source", "conveyor://?size=64x64&fps=50", "--max-frames", 20, "--policy", "every")
+    folder = null_bundle(tmp_path / "parts", ("gear", "nut", "thing")).folder
+    told = json.loads(run(folder, *belt, "--json").stdout)
+    score = told["streams"]["conveyor"]["score"]
+    assert (score["frames"], sorted(score["classes"])) == (20, ["gear", "nut"])
+    assert score["HOTA"] < 50  # the null engine sees nothing
+    assert "against its own truth, 20 frames" in run(folder, *belt).stdout
+    other = null_bundle(tmp_path / "other").folder
+    assert "none of the classes of its truth" in run(other, *belt).stdout
+
+
+def test_the_live_page_and_the_metrics_are_there_while_it_runs(
+    tmp_path: Path, bundle: Path
+) -> None:
+    process = started(
+        *(bundle, "--source", "conveyor://?size=64x64&fps=20", "--json"),
+        *("--serve", "127.0.0.1:0", "--metrics", "0"),
+    )
+    try:
+        assert process.stderr is not None
+        addresses = [process.stderr.readline().split(": ", 1) for _ in range(2)]
+        assert [name for name, _ in addresses] == ["live page", "metrics"]
+        page, metrics = (address.strip() for _, address in addresses)
+        with urlopen(page, timeout=10) as answer:
+            assert b"<title>edgecv run</title>" in answer.read()
+        with urlopen(metrics, timeout=10) as answer:
+            assert b'edgecv_frames_in_total{stream="conveyor"}' in answer.read()
+        with urlopen(f"{page}events", timeout=10) as events:
+            # somebody looks, and goes on looking while it ends
+            assert events.readline().startswith(b"event: ")
+            process.send_signal(signal.SIGTERM)
+            stdout, stderr = process.communicate(timeout=20)
+            assert b"event: end" in events.read()
+    finally:
+        process.kill()
+    assert (process.returncode, stderr) == (0, "")
+    assert json.loads(stdout)["processed"] > 0
+
+
+def test_a_port_in_use_and_one_without_a_token_are_refused(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGECV_TOKEN", raising=False)
+    video, out = write_video(tmp_path / "v.mp4", 2), tmp_path / "o.jsonl"
+    asked = ("--source", video, "--jsonl", out)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for option in ("--serve", "--metrics"):
+            with pytest.raises(UsageError, match=f"{option} 127.0.0.1:{port}: another program"):
+                run(bundle, *asked, option, port)
+    with pytest.raises(UsageError, match=r"needs a token.*EDGECV_TOKEN"):
+        run(bundle, *asked, "--serve", "0.0.0.0:0")
+    assert not out.exists()
+
+
+def test_results_go_to_a_broker_and_a_lost_one_fails_the_command(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "v.mp4", 12)
+    broker = Broker(tmp_path / "broker")
+    asked = (bundle, "--source", video, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/plant")
+    told = json.loads(run(*asked, "--json").stdout)
+    # online, twelve frames, offline
+    assert (told["mqtt"]["sent"], told["mqtt"]["waiting"], told["mqtt"]["dropped"]) == (14, 0, 0)
+    broker.stop()
+    monkeypatch.setattr("edgecv.runtime.sinks.mqtt.CLOSE_S", 0.1)
+    with pytest.raises(EdgecvError, match="ended with a problem"):
+        run(*asked)
 
 
 def test_the_belt_runs_for_the_time_it_was_given(tmp_path: Path, bundle: Path) -> None:
@@ -254,12 +399,6 @@ def served(video: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 def _has_server(python: str) -> bool:
     check = "import gi; gi.require_version('GstRtspServer', '1.0')"
     return not subprocess.run([python, "-c", check], capture_output=True).returncode
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_network_camera_that_is_cut_off_comes_back_while_the_other_runs_on(
