@@ -62,9 +62,10 @@ def _epochs(report: TrainingReport) -> Axis:
 
 def _lines(x: Axis, y: Axis, lines: dict[str, list[Point]]) -> list[Markup]:
     marks = []
+    dotted = max(map(len, lines.values())) <= DOTS
     for name, points in lines.items():
         marks.append(polyline(x, y, points, f"line {name}"))
-        if len(points) <= DOTS:
+        if dotted:
             dot = Markup('<circle class="dot {}" r="3"/>').format(name)
             marks += [marker(x, y, point, dot) for point in points]
     return marks

@@ -28,6 +28,7 @@ def render(report: TrainingReport, pictures: Path) -> str:
         (picture, worst.told(picture), *worst.sides(picture, pictures, names))
         for picture in report.mistakes.worst
     ]
+    matrix = tables.matrix(report.mistakes)
     values: dict[str, Any] = {
         "report": report,
         "mistakes": report.mistakes,
@@ -41,8 +42,8 @@ def render(report: TrainingReport, pictures: Path) -> str:
         "loss_lines": curves.swatches(curves.parts(report)),
         "classes": tables.lowest_first(report.classes),
         "classes_shown": CLASSES_SHOWN,
-        "matrix": tables.matrix(report.mistakes),
-        "folded": len(names) > MATRIX_SHOWN,
+        "matrix": matrix,
+        "folded": len(matrix.names) > MATRIX_SHOWN,
         "confused": tables.most_confused(report.mistakes, CONFUSED_SHOWN),
         "drawings": drawings,
         "environment": report_tables.flat(report.environment),

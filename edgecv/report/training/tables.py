@@ -25,24 +25,41 @@ class Cell:
     told: str
 
 
-def matrix(mistakes: Mistakes) -> list[tuple[str, list[Cell]]]:
-    """The rows of the confusion matrix with their names, background last."""
-    names = (*mistakes.class_names, "background")
-    return [(name, _row(mistakes, at)) for at, name in enumerate(names)]
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix without the classes that have neither an object nor a box.
+
+    Attributes:
+        names: of the classes that are left.
+        rows: one of each of them, then that of the background; a cell a class, then the missed.
+        left_out: how many classes have nothing to show.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    left_out: int
 
 
-def _row(mistakes: Mistakes, at: int) -> list[Cell]:
+def matrix(mistakes: Mistakes) -> Matrix:
+    """The confusion matrix as cells."""
+    names, counts = mistakes.class_names, mistakes.confusion
+    used = [i for i in range(len(names)) if any(counts[i]) or any(row[i] for row in counts)]
+    rows = tuple(_row(mistakes, at, [*used, len(names)]) for at in [*used, len(names)])
+    return Matrix(tuple(names[i] for i in used), rows, len(names) - len(used))
+
+
+def _row(mistakes: Mistakes, at: int, columns: Sequence[int]) -> tuple[Cell, ...]:
     names, counts = mistakes.class_names, mistakes.confusion[at]
     whole = max(counts) if at == len(names) else sum(counts)
-    return [
+    return tuple(
         Cell(
-            count,
-            count / whole if whole else 0.0,
+            counts[column],
+            counts[column] / whole if whole else 0.0,
             "right" if at == column else "wrong",
-            _told(names, at, column, count),
+            _told(names, at, column, counts[column]),
         )
-        for column, count in enumerate(counts)
-    ]
+        for column in columns
+    )
 
 
 def _told(names: Sequence[str], row: int, column: int, count: int) -> str:

@@ -35,7 +35,9 @@ def tiles(report: TrainingReport) -> list[Tile]:
     seconds = report.training_seconds + report.validation_seconds
     return [
         _tile("mAP50", figures.ap(report.score.mAP50), "at IoU .50 alone"),
-        _tile("Lowest class", figures.ap(lowest.ap), f"AP of {lowest.name}"),
+        _tile(
+            "Lowest class", figures.ap(lowest.ap), f"AP of {lowest.name}, {lowest.val_boxes} boxes"
+        ),
         _tile("Objects found", figures.share(recall), at),
         _tile("Boxes that are right", figures.share(precision), at),
         _tile("Without a mistake", str(wrong.faultless), f"of {wrong.images} pictures of val"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from edgecv.report.training.schema import ClassResult, Mistakes
 from edgecv.report.training.tables import lowest_first, matrix, most_confused, overall
 
@@ -18,24 +20,43 @@ MADE = mistakes((6, 3, 1), (0, 10, 0), (4, 2, 0))
 def test_a_row_of_a_class_is_shaded_by_its_share_and_that_of_the_background_by_its_largest() -> (
     None
 ):
-    rows = dict(matrix(MADE))
-    assert list(rows) == ["nut", "bolt", "background"]
-    assert [(cell.count, cell.shade, cell.kind) for cell in rows["nut"]] == [
+    made = matrix(MADE)
+    assert (made.names, made.left_out) == (NAMES, 0)
+    nut, _, background = made.rows
+    assert [(cell.count, cell.shade, cell.kind) for cell in nut] == [
         (6, 0.6, "right"),
         (3, 0.3, "wrong"),
         (1, 0.1, "wrong"),
     ]
-    assert [cell.shade for cell in rows["background"]] == [1.0, 0.5, 0.0]
+    assert [cell.shade for cell in background] == [1.0, 0.5, 0.0]
 
 
 def test_a_cell_says_what_it_counts() -> None:
-    nut, _, background = (cells for _, cells in matrix(MADE))
+    nut, _, background = matrix(MADE).rows
     assert [cell.told for cell in nut] == [
         "6 nut found as nut",
         "3 nut found as bolt",
         "1 nut missed",
     ]
     assert background[0].told == "4 false, as nut"
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (((6, 0, 1), (0, 0, 0), (4, 0, 0)), ["nut"]),
+        (((6, 0, 1), (0, 0, 0), (0, 1, 0)), ["nut", "bolt"]),
+        (((0, 0, 0), (0, 0, 1), (0, 0, 0)), ["bolt"]),
+    ],
+    ids=["neither", "a false box", "a missed object"],
+)
+def test_a_class_with_neither_an_object_nor_a_box_is_left_out(
+    rows: tuple[tuple[int, int, int], ...], names: list[str]
+) -> None:
+    made = matrix(mistakes(*rows))
+    assert list(made.names) == names
+    assert made.left_out == 2 - len(names)
+    assert {len(row) for row in made.rows} == {len(made.rows)} == {len(names) + 1}
 
 
 def test_recall_and_precision_over_all_classes() -> None:
@@ -45,7 +66,7 @@ def test_recall_and_precision_over_all_classes() -> None:
 def test_where_there_is_nothing_there_is_no_share() -> None:
     empty = mistakes((0, 0, 0), (0, 0, 0), (0, 0, 0))
     assert overall(empty) == (None, None)
-    assert {cell.shade for _, cells in matrix(empty) for cell in cells} == {0.0}
+    assert {cell.shade for row in matrix(empty).rows for cell in row} == {0.0}
     assert most_confused(empty, 5) == []
 
 

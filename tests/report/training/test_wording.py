@@ -39,7 +39,7 @@ def test_the_machine_is_its_cpu_or_its_gpu(report: TrainingReport) -> None:
 
 def test_the_tiles_hold_the_figures_of_the_summary(report: TrainingReport) -> None:
     tiles = {tile["title"]: (tile["figure"], tile["note"]) for tile in wording.tiles(report)}
-    assert tiles["Lowest class"] == ("0.150", "AP of nut")
+    assert tiles["Lowest class"] == ("0.150", f"AP of nut, {report.classes[0].val_boxes} boxes")
     assert tiles["Without a mistake"] == ("171", "of 300 pictures of val")
     assert tiles["Time"][0] == "14 min"
     assert tiles["Objects found"][1] == "at a score of 0.37, IoU 0.5"
