@@ -337,3 +337,18 @@ def test_a_mistake_in_a_sink_is_not_hidden() -> None:
 def test_an_engine_that_takes_several_pictures_a_call_is_refused() -> None:
     with engine(batch=4) as opened, pytest.raises(EdgecvError, match="4 pictures a call"):
         Loop([(Script(), None)], opened, [], LoopSettings())
+
+
+def test_watchers_see_every_track_before_the_sinks_do() -> None:
+    kept, seen = Kept(), []
+
+    def watch(frame: StreamFrame, found: Detections) -> None:
+        assert found.track_ids is not None
+        seen.append((frame.index, frame.index in kept.indices()))
+
+    with engine() as opened:
+        script = Script(parts=[(6, None)])
+        settings = LoopSettings(tracker="sort", score_min=0.1)
+        Loop([(script, script.open())], opened, [kept], settings, [watch]).run()
+    assert seen == [(index, False) for index in range(6)]
+    assert kept.indices() == list(range(6))

@@ -5,6 +5,7 @@ import pytest
 
 from edgecv.runtime.frames import ArrayPicture, StreamFrame
 from edgecv.runtime.stats import STAGES, Stats
+from edgecv.types import Detections
 
 
 def result(stats: Stats, stream: str, age_ms: float) -> None:
@@ -37,3 +38,14 @@ def test_streams_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["streams"]["b"]["fps"] is None
     assert told["age_ms"]["mean"] == 15
     assert stats.first_s == 10.0
+
+
+def test_the_best_score_is_of_all_boxes() -> None:
+    stats = Stats(["a"]).streams["a"]
+    stats.found(Detections.empty())
+    assert stats.to_json()["best_score"] == 0
+    for score in (0.5, 0.75, 0.25):
+        boxes = np.zeros((2, 4), np.float32)
+        scores = np.array([score, 0.1], np.float32)
+        stats.found(Detections(boxes, scores, np.zeros(2, np.int64)))
+    assert stats.to_json()["best_score"] == 0.75

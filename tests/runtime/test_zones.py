@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,9 @@ def test_what_is_no_file_or_no_json_is_refused(tmp_path: Path) -> None:
         read(tmp_path, "{")
     with pytest.raises(UsageError, match="cannot be read"):
         read_zones(tmp_path / "absent.json", NAMES, STREAMS)
+
+
+def test_the_file_in_the_documentation_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "run.md").read_text("utf-8")
+    (example,) = re.findall(r"```json\n(\{\n  \"size\".*?)```", page, re.DOTALL)
+    assert [border.name for border in read(tmp_path, example).borders] == ["door", "queue"]

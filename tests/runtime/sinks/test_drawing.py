@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from found import NAMES, found
 
-from edgecv.runtime.sinks.drawing import COLOURS, draw
+from edgecv.runtime.counts import BorderCounts, Counted
+from edgecv.runtime.sinks.drawing import COLOURS, draw, draw_counts
 from edgecv.types import Detections
 
 
@@ -35,3 +36,19 @@ def test_without_ids_the_class_decides_the_colour() -> None:
 def test_boxes_that_leave_the_picture_are_drawn_as_far_as_they_are_in_it(corner: float) -> None:
     box = np.array([[corner, corner, corner + 60, corner + 60]], np.float32)
     draw(grey(), Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64)), NAMES)
+
+
+def test_a_line_is_drawn_open_and_a_zone_closed_each_with_its_counts() -> None:
+    line = BorderCounts("step", ((20, 200), (300, 200)), {"nut": 2}, {"nut": 1}, None)
+    corners = ((100, 40), (200, 40), (200, 140), (100, 140))
+    zone = BorderCounts("lawn", corners, {}, {}, {"nut": 3})
+    image = grey()
+    draw_counts(image, Counted(()))
+    assert (image == 90).all()
+    draw_counts(image, Counted((line, zone)))
+    for x, y in ((250, 200), (200, 90), (150, 140), (100, 90)):
+        assert image[y, x].min() > 200
+    assert (image[90, 150] == 90).all()
+    # a label stands above the first point, black on white
+    assert image[185:197, 22:90].min() == 0
+    assert (line.label(), zone.label()) == ("step  in 2  out 1", "lawn  in 0  out 0  now 3")

@@ -8,6 +8,7 @@ import pytest
 from found import NAMES, found, frame
 
 from edgecv.errors import EdgecvError
+from edgecv.runtime.counts import BorderCounts, Counted, Crossing
 from edgecv.runtime.sinks.jsonl import JsonLines
 
 
@@ -42,6 +43,24 @@ def test_without_a_tracker_the_id_is_null(tmp_path: Path) -> None:
     sink.write(frame(), found(1, tracked=False))
     sink.close()
     assert json.loads((tmp_path / "o.jsonl").read_text())["tracks"][0]["id"] is None
+
+
+def test_with_zones_a_line_has_what_crossed_and_the_counts_since_the_beginning(
+    tmp_path: Path,
+) -> None:
+    sink = JsonLines(tmp_path / "o.jsonl", NAMES)
+    taken = frame()
+    step = BorderCounts("step", ((0, 9), (64, 9)), {"nut": 2}, {}, None)
+    lawn = BorderCounts("lawn", ((0, 0), (9, 0), (0, 9)), {}, {"bolt": 1}, {"nut": 1})
+    taken.counted = Counted((step, lawn), (Crossing("step", 7, "nut", "in"),))
+    sink.write(taken, found(1))
+    sink.close()
+    told = json.loads((tmp_path / "o.jsonl").read_text())
+    assert told["crossings"] == [{"name": "step", "id": 7, "class": "nut", "direction": "in"}]
+    assert told["counts"] == {
+        "step": {"in": {"nut": 2}, "out": {}},
+        "lawn": {"in": {}, "out": {"bolt": 1}, "inside": {"nut": 1}},
+    }
 
 
 def test_a_dash_is_stdout(capsys: pytest.CaptureFixture[str]) -> None:
