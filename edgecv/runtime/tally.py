@@ -21,6 +21,7 @@ from edgecv.types import Detections, Ints
 MARGIN = 0.05
 # of frames: a track that was not in them does not come back, for trackers remember a second
 FORGOTTEN_S = 2.0
+FORGET_EVERY = 16
 IN, OUT = 1, -1
 
 
@@ -61,31 +62,28 @@ class Tally:
         points = self._anchors(tracks)
         away, margins = distances(self._points, points), self._margins(tracks)
         sides = np.where(away > margins, IN, np.where(away < -margins, OUT, 0))
+        columns = (track_ids, tracks.class_ids, sides, points)
         found = []
-        for i in self._of_classes(tracks.class_ids):
-            name, track_id = self._names[tracks.class_ids[i]], int(track_ids[i])
-            x, y = points[i].tolist()
-            if self._goes_over(track_id, int(sides[i]), (x, y)):
-                entered = sides[i] == IN
-                (self._entered if entered else self._left)[name] += 1
-                way = "in" if entered else "out"
+        for track_id, class_id, side, (x, y) in zip(*(c.tolist() for c in columns), strict=True):
+            name, wanted = self._names[class_id], self.border.classes
+            if wanted and name not in wanted:
+                continue
+            if self._goes_over(track_id, side, (x, y)):
+                (self._entered if side == IN else self._left)[name] += 1
+                way = "in" if side == IN else "out"
                 found.append(Crossing(self.border.name, track_id, name, way))
             seen = self._seen.get(track_id)
-            self._inside[name] += seen is not None and seen.side == IN
+            if seen is not None and seen.side == IN:
+                self._inside[name] += 1
         self._forget(frame_rate)
         return found
 
     def counts(self) -> BorderCounts:
         """The counts now, in a copy."""
-        inside = None if isinstance(self.border, Line) else dict(+self._inside)
+        inside = None if isinstance(self.border, Line) else dict(self._inside)
         return BorderCounts(
             self.border.name, self._points, dict(self._entered), dict(self._left), inside
         )
-
-    def _of_classes(self, class_ids: Ints) -> list[int]:
-        wanted = self.border.classes
-        every = enumerate(class_ids.tolist())
-        return [i for i, class_id in every if not wanted or self._names[class_id] in wanted]
 
     def _anchors(self, tracks: Detections) -> Floats:
         """(N, 2) the points of the boxes that count."""
@@ -114,6 +112,8 @@ class Tally:
         return leads_over(self._points, before.point, point)
 
     def _forget(self, frame_rate: float) -> None:
+        if self._updates % FORGET_EVERY:
+            return
         oldest = self._updates - FORGOTTEN_S * frame_rate
         for track_id in [name for name, seen in self._seen.items() if seen.update < oldest]:
             del self._seen[track_id]
