@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from edgecv.bundle import MANIFEST, Bundle, StageRecord
+from edgecv.errors import BundleError
 from edgecv.output import locked
 from edgecv.plan import Step
 from edgecv.recipe import LoadSettings
 from edgecv.stages import STAGES
-from edgecv.workspace import find_result, has_result, new_result, publish
+from edgecv.workspace import check_same, find_result, has_result, new_result, publish
 
 
 def step(name: str, key: str) -> Step:
@@ -135,3 +136,13 @@ def test_publishing_the_same_result_again_keeps_what_was_built_since(out: Path) 
     again.path("model").unlink()
     assert publish(out, result).path("model").read_text() == "1"
     assert not (out / "engines").exists()
+
+
+def test_a_bundle_that_goes_on_from_the_same_steps_is_the_same_and_no_other_is(out: Path) -> None:
+    check_same(out, ["b" * 64])  # there is none yet
+    publish(out, complete(out, step("train", "b"), {"model": "1"}))
+    for same in ([], ["b" * 64]):
+        check_same(out, same)
+    for other in (["a" * 64], ["b" * 64, "c" * 64]):
+        with pytest.raises(BundleError, match=r"finished result of another call.*--fresh"):
+            check_same(out, other)

@@ -63,8 +63,10 @@ def decibel(value: float | None) -> str:
     return MISSING if value is None else f"{value:.1f}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """A time in the unit that suits it."""
+    if seconds is None:
+        return MISSING
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
@@ -72,5 +74,8 @@ def duration(seconds: float) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     f.__name__: f
-    for f in (ms, ap, signed, interval, loss_interval, share, megabytes, times, whole, decibel)
+    for f in (
+        *(ms, ap, signed, interval, loss_interval, share),
+        *(megabytes, times, whole, decibel, duration),
+    )
 }

@@ -27,6 +27,9 @@ def test_what_was_not_measured_is_a_dash(name: str) -> None:
         ("share", 0.0, "0%"),
         ("share", 1.0, "100%"),
         ("megabytes", 3_690_000, "3.69"),
+        ("duration", 99.4, "99 s"),
+        ("duration", 840, "14 min"),
+        ("duration", 9000, "2.5 h"),
         ("times", 1.5, "1.50×"),  # noqa: RUF001
         ("whole", 118.6, "119"),
         ("decibel", 19.34, "19.3"),

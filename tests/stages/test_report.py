@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copyfile, copytree
 
 import numpy as np
 import onnx
 import pytest
+from made_training import make_trained
 from small_bundles import CLASSES, small_bundle, small_graph
 from small_runs import write_data
 
@@ -139,3 +141,30 @@ def test_a_bundle_without_variants_has_a_report(built: Bundle, data: Path) -> No
         "photos": 0,
         "summary": "no recommendation",
     }
+
+
+def test_a_bundle_that_was_only_trained_has_the_report_of_that(tmp_path: Path) -> None:
+    bundle = make_trained(tmp_path / "bundle")
+    assert report.run(bundle, ReportSettings(), Context()) == {"summary": "training.html"}
+    assert {path.name for path in bundle.folder.glob("*.html")} == {"training.html"}
+
+
+def test_a_bundle_that_was_trained_and_built_has_both_and_one_leads_to_the_other(
+    built: Bundle, tmp_path: Path
+) -> None:
+    trained = make_trained(tmp_path / "trained")
+    copytree(trained.path("training"), built.path("training"))
+    copyfile(trained.path("weights.safetensors"), built.path("weights.safetensors"))
+    built.update(history=trained.manifest.history)
+    report.run(built, ReportSettings(photos=0), Context())
+    assert built.path("training.html").is_file()
+    assert read(built).training == "training.html"
+    html = built.path("report.html").read_text("utf-8")
+    assert '<a href="training.html">how it was trained</a>' in html
+
+
+def test_a_bundle_that_was_not_trained_here_leads_nowhere(built: Bundle) -> None:
+    report.run(built, ReportSettings(photos=0), Context())
+    assert read(built).training is None
+    assert not built.path("training.html").exists()
+    assert "training.html" not in built.path("report.html").read_text("utf-8")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 from made_shapes import CLASSES, STILL, write_shapes
 
 from edgecv.bundle import Bundle, Manifest
+from edgecv.data.dataset import open_dataset
 from edgecv.engines import open_engine
 from edgecv.errors import DataError, ModelError
-from edgecv.models.checkpoint import read_checkpoint, write_checkpoint
+from edgecv.models.checkpoint import read_about, read_checkpoint, write_checkpoint
 from edgecv.models.yolox_weights import yolox_from_state
 from edgecv.recipe import LoadSettings, TrainSettings
 from edgecv.stages import Context, load, train
@@ -53,6 +55,27 @@ def test_a_bundle_without_a_network_gets_a_new_one_for_the_classes_of_the_data(
     told = capsys.readouterr().err
     assert "yolox_nano is trained from scratch" in told
     assert "training on 4 pictures" in told
+    # what the data check has to say comes before the first step
+    assert any("fewer than 20 boxes" in line for line in metrics["warnings"])
+    for line in metrics["warnings"]:
+        assert line in told.partition("epoch ")[0]
+    assert read_about(bundle.path(WEIGHTS)) == (CLASSES, 32)
+
+
+def test_the_score_and_the_mistakes_are_those_of_val(tmp_path: Path, data: Path) -> None:
+    bundle = empty_bundle(tmp_path / "bundle")
+    context = Context(data=data, scratch=tmp_path / "scratch", command=("edgecv", "train"))
+    metrics = train.run(bundle, ONCE, context)
+    objects = [len(sample.class_ids) for sample in open_dataset(data, "val").samples]
+    assert (metrics["images"], metrics["boxes"]) == (2, sum(objects))
+    assert metrics["command"] == ["edgecv", "train"]
+    assert metrics["start"] is None
+    low, high = metrics["interval"]
+    assert 0 <= low <= metrics["mAP"] <= high <= 1
+    told = json.loads(bundle.path("training/mistakes.json").read_text("utf-8"))
+    assert sum(map(sum, told["confusion"][:2])) == sum(objects)
+    for one in told["worst"]:
+        assert bundle.path(f"training/worst/{one['file']}").is_file()
 
 
 def test_a_loaded_network_keeps_what_fits_and_says_so(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgecv.report import figures, rows, shell
+from edgecv.report import rows, shell
 from edgecv.report import tables as report_tables
 from edgecv.report.training import curves, tables, wording, worst
 from edgecv.report.training.schema import TrainingReport
@@ -48,7 +48,6 @@ def render(report: TrainingReport, pictures: Path) -> str:
         "drawings": drawings,
         "environment": report_tables.flat(report.environment),
         "bar_row": rows.bar,
-        "duration": figures.duration,
     }
     values["contents"] = _contents(report, drawings)
     return shell.fill("training.html.j2", values, TEMPLATES)
