@@ -109,7 +109,7 @@ def command(
         captures = [_opened(source) for source in found]
         broker = mqtt_of(mqtt, classes)
         sinks = sinks_of(outputs, names, classes, stop.set)
-        sinks += [sink for sink in (broker, services.hub) if sink is not None]
+        sinks += [*([] if broker is None else [broker]), *services.sinks]
         loop = Loop(captures, engine.get(), sinks, settings, watching.watchers)
         told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
         services.start(Running(*told_of, watching.counting, broker))

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgecv.data.mot_rows import NO_CLASS, MotRows
-from edgecv.metrics.tracking import combine, score_tracks
 from edgecv.runtime.frames import StreamFrame
 from edgecv.types import Array, Detections
 
@@ -56,6 +55,9 @@ class OwnTruth:
         kept = self._kept.get(stream)
         if not kept:
             return None
+        # with scipy it takes most of a second to import: not before the first result
+        from edgecv.metrics.tracking import combine, score_tracks
+
         theirs = self._truth_names[stream]
         common = [name for name in theirs if name in self._names]
         scores = [

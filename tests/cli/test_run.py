@@ -230,6 +230,13 @@ def test_the_live_page_and_the_metrics_are_there_while_it_runs(
     assert json.loads(stdout)["processed"] > 0
 
 
+def test_what_takes_long_to_import_waits_until_it_is_needed() -> None:
+    slow = {"scipy", "paho", "http.server", "av"}
+    program = f"import sys, edgecv.cli.run; print({slow} & set(sys.modules) or 'none')"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.stdout == "none\n"
+
+
 def test_a_port_in_use_and_one_without_a_token_are_refused(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

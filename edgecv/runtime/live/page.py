@@ -81,19 +81,21 @@ class PageHandler(Handler):
         if access.knows(form.get("token", [""])[0]):
             self.answer(303, "text/plain", b"", Location="/", Set_Cookie=access.set_cookie())
         else:
-            self._file("login.html", 403)
+            self._file("login.html", 403, wrong=True)
 
     def _allowed(self) -> bool:
         headers = self.headers
         return self._served.access.allows(headers["Authorization"], headers["Cookie"])
 
-    def _file(self, name: str, status: int = 200) -> None:
+    def _file(self, name: str, status: int = 200, wrong: bool = False) -> None:
         path = FOLDER / name
+        body = path.read_bytes()
+        body = body.replace(b" hidden>", b">") if wrong else body
         kind = f"{KINDS[path.suffix]}; charset=utf-8"
         self.answer(
             status,
             kind,
-            path.read_bytes(),
+            body,
             Content_Security_Policy=POLICY,
             Referrer_Policy="no-referrer",
         )

@@ -188,7 +188,9 @@ def test_without_the_token_there_is_only_the_question_for_it(locked: Run) -> Non
         assert status == 401
         assert 'name="token"' in body
     assert locked.ask("/page.css")[0] == 200
-    assert locked.ask("/login", "token=wrong")[0] == 403
+    status, body = locked.ask("/login", "token=wrong")
+    assert (status, 'role="alert">That is not the token' in body) == (403, True)
+    assert 'role="alert" hidden>' in locked.ask("/")[1]
     assert locked.ask("/login", "x" * 5000)[0] == 404
     assert locked.ask("/page.js", Authorization=f"Bearer {TOKEN}")[0] == 200
     assert not locked.hub.looking
