@@ -82,6 +82,7 @@ def mqtt_of(url: str | None, class_names: Sequence[str]) -> Mqtt | None:
     """
     if url is None:
         return None
-    from edgecv.runtime.sinks.mqtt import Mqtt, parse_broker
+    from edgecv.runtime.sinks._broker import parse_broker
+    from edgecv.runtime.sinks.mqtt import Mqtt
 
     return Mqtt(parse_broker(url), class_names)

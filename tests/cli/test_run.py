@@ -262,8 +262,9 @@ def test_results_go_to_a_broker_and_a_lost_one_fails_the_command(
     broker = Broker(tmp_path / "broker")
     asked = (bundle, "--source", video, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/plant")
     told = json.loads(run(*asked, "--json").stdout)
-    # online, twelve frames, offline
-    assert (told["mqtt"]["sent"], told["mqtt"]["waiting"], told["mqtt"]["dropped"]) == (14, 0, 0)
+    # twelve frames and offline; online where the run is longer than connecting takes
+    assert told["mqtt"]["sent"] in (13, 14)
+    assert (told["mqtt"]["waiting"], told["mqtt"]["dropped"]) == (0, 0)
     broker.stop()
     monkeypatch.setattr("edgecv.runtime.sinks.mqtt.CLOSE_S", 0.1)
     with pytest.raises(EdgecvError, match="ended with a problem"):

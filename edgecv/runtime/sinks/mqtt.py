@@ -3,69 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from edgecv.errors import EdgecvError, MissingExtraError, UsageError
 from edgecv.progress import say
 from edgecv.runtime.frames import StreamFrame
+from edgecv.runtime.sinks._broker import Broker
 from edgecv.runtime.sinks.jsonl import line_of
 from edgecv.types import Detections
 
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-TOPIC = "edgecv"
-EXPECTED = (
-    "mqtt://[user:password@]host[:1883][/topic], or mqtts:// with ?ca=FILE&cert=FILE&key=FILE"
-)
 # messages that wait while the broker is away; a minute of one camera is some megabytes
 WAITING_MAX = 1000
 # seconds before a broker is tried again: doubled each time
 BACKOFF_S = (1, 30)
 CLOSE_S = 3.0
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where messages go; its text holds neither user nor password."""
-
-    scheme: str
-    host: str
-    port: int
-    topic: str
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    files: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}/{self.topic}"
-
-
-def parse_broker(text: str) -> Broker:
-    """The broker of a URL; see EXPECTED.
-
-    Raises:
-        UsageError: it is none; the message does not repeat what may be a password.
-    """
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"--mqtt: {error}. Expected {EXPECTED}") from error
-    topic = unquote(parts.path).strip("/") or TOPIC
-    files = {key: values[-1] for key, values in parse_qs(parts.query, True).items()}
-    allowed = {"ca", "cert", "key"} if parts.scheme == "mqtts" else set()
-    if parts.scheme not in PORTS or not parts.hostname or set(files) - allowed:
-        raise UsageError(f"--mqtt: expected {EXPECTED}")
-    if "#" in text or re.search(r"[+#\x00]", topic):
-        raise UsageError("--mqtt: a topic has no + and no #; in a password # is %23")
-    user = None if parts.username is None else unquote(parts.username)
-    password = None if parts.password is None else unquote(parts.password)
-    port = port or PORTS[parts.scheme]
-    return Broker(parts.scheme, parts.hostname, port, topic, user, password, files)
 
 
 class Mqtt:
@@ -146,8 +99,8 @@ class Mqtt:
         Raises:
             EdgecvError: messages were lost.
         """
-        self._publish("status", "offline", retain=True, always=True)
         self._closing = True
+        self._publish("status", "offline", retain=True, always=True)
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting, CLOSE_S)
             lost = self._waiting + self._dropped
@@ -169,7 +122,8 @@ class Mqtt:
             self._told_down = False
             say(f"{self._broker}: back")
         # what is kept by the broker may have changed while nothing could be sent
-        self._publish("status", "online", retain=True, always=True)
+        if not self._closing:  # else offline waits already, and has the last word
+            self._publish("status", "online", retain=True, always=True)
         for stream, counts in list(self._counts.items()):
             self._publish(f"{stream}/counts", counts, retain=True, always=True)
 

@@ -20,7 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edgecv.errors import EdgecvError, MissingExtraError, UsageError
 from edgecv.runtime.counts import BorderCounts, Counted
 from edgecv.runtime.sinks import mqtt
-from edgecv.runtime.sinks.mqtt import Mqtt, parse_broker
+from edgecv.runtime.sinks._broker import parse_broker
+from edgecv.runtime.sinks.mqtt import Mqtt
 
 SECRET = "camera:a%3Ab%40c%2Fd%20e"  # noqa: S105
 
@@ -75,6 +76,7 @@ def sink_to(broker: Broker, rest: str = "/yard/west") -> Mqtt:
 
 def test_results_arrive_as_lines_of_jsonl_in_order(broker: Broker) -> None:
     reader, sink = Reader(broker), sink_to(broker)
+    wait_until(lambda: sink.to_json()["sent"] == 1)
     for index in range(50):
         sink.write(frame(index), found(1 + index % 2))
     sink.close()
@@ -87,6 +89,16 @@ def test_results_arrive_as_lines_of_jsonl_in_order(broker: Broker) -> None:
     told = sink.to_json()
     assert (told["sent"], told["waiting"], told["dropped"]) == (52, 0, 0)
     reader.close()
+
+
+def test_a_run_shorter_than_its_connection_still_ends_offline(broker: Broker) -> None:
+    sink = sink_to(broker)
+    sink.write(frame(), found(1))
+    sink.close()
+    late = Reader(broker)
+    wait_until(lambda: late.of("yard/west/status"))
+    assert late.of("yard/west/status") == ["offline"]
+    late.close()
 
 
 def test_counts_are_sent_when_they_change_and_kept_for_who_comes_later(broker: Broker) -> None:

@@ -1,0 +1,64 @@
+"""Tables of the summary of `edgecv run`, eighty columns wide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    table.add_column(heads[0], overflow="ellipsis", no_wrap=True, max_width=24)
+    for head in heads[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def streams_table(told: dict[str, Any]) -> Table:
+    """A line a stream, and all together."""
+    heads = ("stream", "frames", "done", "dropped", "fps", "age p50", "p90", "p99", "tracks")
+    table = _table(f"{told['variant']}, tracker {told['tracker'] or 'none'}", *heads)
+    rows = list(told["streams"].items())
+    if len(rows) > 1:
+        rows.append(("all", told | {"fps": told["end_to_end_fps"], "tracks": ""}))
+    for name, row in rows:
+        counts = [row["frames_in"], row["processed"], sum(row["dropped"].values())]
+        ages = [milliseconds(row["age_ms"], key) for key in ("p50", "p90", "p99")]
+        table.add_row(name, *map(str, counts), number(row["fps"], ".1f"), *ages, str(row["tracks"]))
+    return table
+
+
+def stages_table(told: dict[str, Any]) -> Table:
+    """A line a stage."""
+    table = _table("milliseconds a frame", "stage", "p50", "p90", "p99", "CPU")
+    for name, times in told["stages_ms"].items():
+        if times is not None:
+            cells = [milliseconds(times, key) for key in ("p50", "p90", "p99")]
+            table.add_row(name, *cells, number(told["cpu_ms"].get(name), ".1f"))
+    return table
+
+
+def counts_table(told: dict[str, Any]) -> Table:
+    """A line for each line or zone and class."""
+    table = _table("lines and zones", "stream", "name", "class", "in", "out", "now")
+    for stream, row in told["streams"].items():
+        for name, one in row["counts"].items():
+            inside = one.get("inside")
+            classes = sorted({*one["in"], *one["out"], *(inside or ())}) or ["-"]
+            for kind in classes:
+                now = "" if inside is None else str(inside.get(kind, 0))
+                ways = (str(one[way].get(kind, 0)) for way in ("in", "out"))
+                table.add_row(stream, name, kind, *ways, now)
+    return table
+
+
+def milliseconds(times: dict[str, float] | None, key: str) -> str:
+    """One of the percentiles, or a dash."""
+    return number(None if times is None else times[key], ".1f")
+
+
+def number(value: float | None, form: str) -> str:
+    """A number, or a dash."""
+    return "-" if value is None else format(value, form)
