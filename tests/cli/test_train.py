@@ -6,6 +6,8 @@ import signal
 import sys
 import time
 from pathlib import Path
+from shutil import copytree
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -30,11 +32,31 @@ export: {simplify: false}
 """
 
 
+def written(folder: Path) -> list[str]:
+    """A recipe and pictures in a folder, as the words that name them."""
+    (folder / "recipe.yaml").write_text(RECIPE)
+    data = write_shapes(folder / "data", train=8, val=2)
+    return ["--recipe", str(folder / "recipe.yaml"), "--data", str(data)]
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> list[str]:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    data = write_shapes(tmp_path / "data", train=8, val=2)
-    return ["--recipe", str(tmp_path / "recipe.yaml"), "--data", str(data)]
+    return written(tmp_path)
+
+
+class Finished(NamedTuple):
+    """A training that is done, for all tests that only read it or work on a copy."""
+
+    run: list[str]
+    out: Path
+    told: Result
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    run = written(folder)
+    return Finished(run, folder / "out", invoke(run, "--out", folder / "out"))
 
 
 def invoke(run: list[str], *more: object) -> Result:
@@ -50,9 +72,8 @@ def test_the_packaged_recipe_trains_before_it_exports() -> None:
     assert recipe.report is not None
 
 
-def test_it_trains_alone_and_a_second_call_reuses_all(run: list[str], tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    first = invoke(run, "--out", out)
+def test_it_trains_alone_and_a_second_call_reuses_all(finished: Finished) -> None:
+    run, out, first = finished
     score, weights, page = first.stdout.splitlines()
     assert score.startswith("mAP 0.")
     assert weights == str(out / "weights.safetensors")
@@ -70,9 +91,8 @@ def test_it_trains_alone_and_a_second_call_reuses_all(run: list[str], tmp_path: 
     assert set(found["per_class"]) <= set(CLASSES)
 
 
-def test_what_it_made_is_where_another_training_starts(run: list[str], tmp_path: Path) -> None:
-    first = tmp_path / "first"
-    invoke(run, "--out", first)
+def test_what_it_made_is_where_another_training_starts(finished: Finished, tmp_path: Path) -> None:
+    run, first, _ = finished
     found = invoke(run, "--out", tmp_path / "next", "--weights", first / "weights.safetensors")
     assert "all 642 tensors kept; the classes are the same" in found.stderr
     history = Bundle.open(tmp_path / "next").manifest.history
@@ -82,14 +102,24 @@ def test_what_it_made_is_where_another_training_starts(run: list[str], tmp_path:
 
 
 def test_a_finished_training_of_other_settings_is_replaced_only_when_asked(
-    run: list[str], tmp_path: Path
+    finished: Finished, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    invoke(run, "--out", out)
+    run, out = finished.run, copytree(finished.out, tmp_path / "out")
     with pytest.raises(BundleError, match=r"finished result of another call.*--fresh"):
         invoke(run, "--out", out, "--set", "train.epochs=1")
     invoke(run, "--out", out, "--set", "train.epochs=1", "--fresh")
     assert Bundle.open(out).metrics("train")["epochs"] == 1
+
+
+def test_another_page_of_the_same_training_replaces_nothing(
+    finished: Finished, tmp_path: Path
+) -> None:
+    run, out = finished.run, copytree(finished.out, tmp_path / "out")
+    before = sha256_of(out / "weights.safetensors")
+    again = invoke(run, "--out", out, "--set", "report={photos: 3}")
+    assert re.search(r"^train +reused$", again.stderr, re.MULTILINE)
+    assert not re.search(r"^report +reused$", again.stderr, re.MULTILINE)
+    assert sha256_of(out / "weights.safetensors") == before
 
 
 def test_compress_goes_on_in_the_middle_of_a_training_and_then_exports(
@@ -154,16 +184,6 @@ def test_killed_and_called_again_it_reports_what_an_undisturbed_run_does(
     assert numbers(told) == numbers(expected)
     assert len(told["epochs"]) == 2
     assert sha256_of(killed / "weights.safetensors") == sha256_of(whole / "weights.safetensors")
-
-
-def test_another_page_of_the_same_training_replaces_nothing(run: list[str], tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    invoke(run, "--out", out)
-    before = sha256_of(out / "weights.safetensors")
-    again = invoke(run, "--out", out, "--set", "report={photos: 3}")
-    assert re.search(r"^train +reused$", again.stderr, re.MULTILINE)
-    assert not re.search(r"^report +reused$", again.stderr, re.MULTILINE)
-    assert sha256_of(out / "weights.safetensors") == before
 
 
 def test_the_dataset_of_the_docs_is_one_to_train_on(

@@ -30,8 +30,8 @@ def task(folder: Path, settings: TrainSettings, count: int = 8) -> Task:
 
 
 def test_a_few_pictures_are_learnt_by_heart_from_scratch(tmp_path: Path) -> None:
-    settings = quick(epochs=80, batch=8, lr=0.16, validate_every=40, warmup_epochs=8)
-    pictures = Shapes(8)
+    settings = quick(epochs=80, lr=0.32, validate_every=40, warmup_epochs=8)
+    pictures = Shapes(4)
     found = train(small_network(), Task(pictures, pictures, settings, 64, tmp_path))
     losses = [row["loss"]["total"] for row in found.history]
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
