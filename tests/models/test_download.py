@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from edgecv.cache import cache_folder
 from edgecv.errors import WeightsError
 from edgecv.models import download
-from edgecv.cache import cache_folder
 from edgecv.models.download import OFFICIAL, fetch, is_url
 from edgecv.models.yolox import VARIANTS
 
