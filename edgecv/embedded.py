@@ -6,7 +6,6 @@ They are drawn by the rules in `calibration/` when they are first wanted, and ke
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +52,6 @@ def drawn(rule: str) -> Path:
         except OSError:
             if not folder.is_dir():  # another run drew the same at the same time
                 raise
-            shutil.rmtree(made)
     return folder
 
 

@@ -49,12 +49,12 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
     if is_embedded(weights) and context.data is None and context.calibration is None:
         context = with_pictures(context)
     context = replace(context, weights=weights, calibration=context.calibration or context.data)
+    digests: dict[Input, str] = {} if weights is None else {"weights": _digest_of_weights(weights)}
     if context.calibration is None and (recipe.quantize or recipe.evaluate):
         raise UsageError(
             "no pictures given: --data DIR takes pictures with ground truth, to measure mAP on; "
             "--calibration DIR takes pictures without, to measure ranges on. Give one or both"
         )
-    digests: dict[Input, str] = {} if weights is None else {"weights": _digest_of_weights(weights)}
     reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
     own = recipe.train is not None and recipe.train.custom is not None
     # a user's own Dataset may come from a folder of no known format
