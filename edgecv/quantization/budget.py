@@ -132,7 +132,7 @@ def search(
 
     Returns:
         The tries, the chosen one last: the first that keeps the metric and is clean, else of
-        those that keep it the one with the least noise, else the one that loses least.
+        those that keep it the one with the most float, else the one that loses least.
     """
     first, *more = allowances(budget.max_float)
     steps = [attempt(target, first, QUIET)]
@@ -147,8 +147,8 @@ def search(
             steps.append(step)
     kept = [step for step in steps if _keeps(step, budget, float_score)]
     if kept:
-        best = max(kept, key=lambda step: step.sqnr_db)
-        return [*(step for step in steps if step is not best), best]
+        # the most float: some tenths of a decibel on a sample say less than that
+        return [*(step for step in steps if step is not kept[-1]), kept[-1]]
     steps.sort(key=lambda step: -step.drop(float_score or 0.0))
     least = steps[-1].drop(float_score or 0.0)
     say(
