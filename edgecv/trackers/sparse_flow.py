@@ -15,12 +15,15 @@ from edgecv.types import Detections, Frame
 # Size of the thumbnail's longer side. Corners are found to a tenth of its pixels, which is half
 # a pixel of a 1080p frame: less than a box's own noise, at a thirtieth of the work.
 THUMBNAIL_SIDE = 320
-MAX_CORNERS = 200  # a hundred times the two that a map with four unknowns needs
+# fifty times the two that a map with four unknowns needs; weaker ones lie on noise and did harm
+MAX_CORNERS = 100
 CORNER_QUALITY = 0.01  # of the best corner's response: OpenCV's and Shi and Tomasi's usual value
 CORNER_DISTANCE = 6  # thumbnail pixels; spreads the corners instead of one rich texture
-FLOW_WINDOW, FLOW_LEVELS = (15, 15), 3  # follows up to 15 * 2**3 / 2 = 60 thumbnail pixels
+FLOW_WINDOW, FLOW_LEVELS = (11, 11), 2  # follows up to 11 * 2**2 / 2 = 22 thumbnail pixels
 INLIER_DISTANCE = 1.0  # thumbnail pixels
 MIN_INLIERS = 12  # six times the two that a map needs: fewer may agree by chance
+# corners are sought anew when fewer than this share of them could be followed so far
+KEPT_MIN = 0.6
 # mean difference of grey levels between two frames below which nothing but sensor noise changed
 STILL_DIFFERENCE = 0.5
 
@@ -42,7 +45,7 @@ class SparseFlow:
     def reset(self) -> None:
         """Forget the last picture."""
         self._grey: Grey | None = None
-        self._corners = np.zeros((0, 1, 2), np.float32)
+        self._corners, self._found = np.zeros((0, 1, 2), np.float32), 0
 
     def estimate(self, frame: Frame | None, detections: Detections) -> Floats | None:
         """The map since the last frame for which there was one; None: nothing moved.
@@ -54,22 +57,25 @@ class SparseFlow:
             self.reset()
             return None
         grey, scale = _thumbnail(frame)
-        before, affine = self._grey, None
-        if before is not None and before.shape == grey.shape:
-            if _mean_difference(before, grey) < STILL_DIFFERENCE:
-                return None
-            affine, seen = _follow(before, grey, self._corners)
-            height, width = frame.image.shape[:2]
-            if affine is not None:
-                affine[:, 2] /= scale
-                if not moves(affine, (width, height)):
-                    affine = None
-                    if seen >= 0.5:
-                        return None
-        # the picture moved, or half of its corners went: begin again from this one
-        self._grey = grey
-        self._corners = _find_corners(grey, detections.boxes_xyxy * scale)
-        return affine
+        before = self._grey
+        if before is None or before.shape != grey.shape:
+            self._begin(grey, detections.boxes_xyxy * scale)
+            return None
+        if _mean_difference(before, grey) < STILL_DIFFERENCE:
+            return None
+        affine, followed = _follow(before, grey, self._corners)
+        if affine is not None:
+            affine[:, 2] /= scale
+        moved = affine is not None and moves(affine, frame.image.shape[1::-1])
+        if len(followed) < KEPT_MIN * self._found:
+            self._begin(grey, detections.boxes_xyxy * scale)
+        elif moved:
+            self._grey, self._corners = grey, followed
+        return affine if moved else None
+
+    def _begin(self, grey: Grey, boxes: NDArray[np.float32]) -> None:
+        self._grey, self._corners = grey, _find_corners(grey, boxes)
+        self._found = len(self._corners)
 
 
 def _thumbnail(frame: Frame) -> tuple[Grey, float]:
@@ -97,20 +103,24 @@ def _find_corners(grey: Grey, boxes: NDArray[np.float32]) -> NDArray[np.float32]
     return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
 
 
-def _follow(before: Grey, now: Grey, corners: NDArray[np.float32]) -> tuple[Floats | None, float]:
-    """The (2, 3) map that most corners agree on, None without one, and the share that agrees."""
+def _follow(
+    before: Grey, now: Grey, corners: NDArray[np.float32]
+) -> tuple[Floats | None, NDArray[np.float32]]:
+    """The (2, 3) map that most corners agree on, None without one, and where those are now."""
+    none = np.zeros((0, 1, 2), np.float32)
     if len(corners) < MIN_INLIERS:
-        return None, 0.0
+        return None, none
     guess = np.empty_like(corners)
     moved, seen, _ = cv2.calcOpticalFlowPyrLK(
         before, now, corners, guess, winSize=FLOW_WINDOW, maxLevel=FLOW_LEVELS
     )
     kept = seen[:, 0] == 1
     if kept.sum() < MIN_INLIERS:
-        return None, 0.0
+        return None, none
     affine, inliers = cv2.estimateAffinePartial2D(
         corners[kept], moved[kept], ransacReprojThreshold=INLIER_DISTANCE
     )
     if affine is None or inliers.sum() < MIN_INLIERS:
-        return None, 0.0
-    return np.asarray(affine, np.float64), float(inliers.sum()) / len(corners)
+        return None, none
+    agreed = np.asarray(moved[kept][inliers[:, 0] == 1], np.float32)
+    return np.asarray(affine, np.float64), agreed
