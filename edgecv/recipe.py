@@ -143,6 +143,48 @@ class TrainSettings(Record):
         return self.epochs - min(self.plain_epochs, round(0.15 * self.epochs))
 
 
+class PruneSettings(Record):
+    """Which channels are cut out of a network; it is fine-tuned after each of several cuts."""
+
+    macs: float | None = Field(
+        None, gt=0, lt=1, description="Share of the multiply-accumulates to keep."
+    )
+    latency: float | None = Field(
+        None, gt=0, lt=1, description="Share of the time of a call to keep, instead of macs."
+    )
+    engine: Literal["openvino", "onnxruntime"] = Field(
+        "openvino", description="Engine whose time latency is about, in float, on this machine."
+    )
+    layers: str | None = Field(
+        None,
+        description="Layer times to start from, as `edgecv bench --layers` writes them; absent: "
+        "measured when needed.",
+    )
+    importance: Literal["magnitude", "bn", "taylor"] = Field(
+        "magnitude",
+        description="What a channel is worth: its weights, its batch norms' scale, or what the "
+        "loss would rise without it.",
+    )
+    batches: int = Field(8, gt=0, description="Batches that taylor looks at.")
+    round_to: int = Field(8, ge=1, le=128, description="Channels are kept in multiples of this.")
+    floor: float = Field(
+        0.1, gt=0, le=1, description="Share of its channels that every layer keeps at least."
+    )
+    steps: int = Field(3, gt=0, le=100, description="Cuts, each followed by fine-tuning.")
+    sensitivity: int = Field(
+        8, ge=0, description="Pictures on which the plot of sensitivity is measured; 0: no plot."
+    )
+    train: TrainSettings | None = Field(
+        None, description="Fine-tuning after each cut; absent: none."
+    )
+
+    @model_validator(mode="after")
+    def _one_target(self) -> PruneSettings:
+        if (self.macs is None) == (self.latency is None):
+            raise ValueError("expected one of macs and latency, the share to keep")
+        return self
+
+
 class ExportSettings(Record):
     """How the float graph is written."""
 
@@ -221,6 +263,7 @@ class Recipe(Record):
     recipe: Literal[1] = Field(1, description="Version of the recipe format.")
     load: LoadSettings | None = None
     train: TrainSettings | None = None
+    prune: PruneSettings | None = None
     export: ExportSettings | None = None
     quantize: QuantizeSettings | None = None
     build: BuildSettings | None = None
