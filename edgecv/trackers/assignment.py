@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from edgecv.trackers.linear_sum import load_solver
 from edgecv.trackers.motion import Floats
 from edgecv.trackers.overlap import Pairs
 from edgecv.types import Ints
 
 FEW_PAIRS = 40  # up to so many the solver is quicker than a look for the pairs that are sure
 NO_INDEX = np.zeros(0, np.int64)
+linear_sum_assignment = load_solver()
 
 
 def assign(pairs: Pairs, rows: int, cols: int) -> tuple[Ints, Ints]:
