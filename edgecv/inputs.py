@@ -6,17 +6,22 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edgecv.bundle import sha256_of
-from edgecv.data.dataset import Dataset, open_dataset
+from edgecv.data.dataset import Dataset
 from edgecv.data.pictures import NAMED, find_pictures, usable_pictures
+from edgecv.data.scored import HELD_OUT, scored
 from edgecv.embedded import with_pictures
 from edgecv.errors import DataError, UsageError
 from edgecv.models.download import EMBEDDED, OFFICIAL, is_embedded, is_url
 from edgecv.progress import Advance, bar, say
 from edgecv.recipe import Recipe, TrainSettings
 from edgecv.stages import STAGES, Context, Input
+
+if TYPE_CHECKING:
+    from edgecv.training.splits import Parts
 
 # fewer say too little about the range of a tensor
 CALIBRATION_MIN = 8
@@ -57,9 +62,10 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         )
     reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
     own = recipe.train is not None and recipe.train.custom is not None
+    parts = None if recipe.train is None else _parts(recipe.train, context.data)
+    context = replace(context, held_out=None if parts is None else _held_out(parts))
     # a user's own Dataset may come from a folder of no known format
-    unread = context.data is None or (own and not recipe.evaluate)
-    dataset = None if unread or context.data is None else open_dataset(context.data)
+    dataset = None if own and not recipe.evaluate else scored(context.data, context.held_out)
     if dataset is not None and not any(len(sample.class_ids) for sample in dataset.samples):
         raise DataError(
             f"{context.data}: no box in the ground truth, so there is nothing to score. "
@@ -75,8 +81,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             root = calibration
             named = ((path.relative_to(root).as_posix().encode(), path) for path in pictures)
             digests["calibration"] = _digest(named, advance)
-    if recipe.train is not None:
-        digests["training"] = _digest_of_training(recipe.train, context.data)
+    if parts is not None:
+        digests["training"] = _digest_of_training(parts)
     return Inputs(context, dataset, digests)
 
 
@@ -134,10 +140,20 @@ def _digest_of_weights(weights: str) -> str:
     return hashlib.sha256("".join(map(sha256_of, parts)).encode()).hexdigest()
 
 
-def _digest_of_training(settings: TrainSettings, data: Path | None) -> str:
+def _parts(settings: TrainSettings, data: Path | None) -> Parts:
     from edgecv.training.splits import open_parts
 
-    parts = open_parts(data, settings, settings.input_size or 640)
+    return open_parts(data, settings, settings.input_size or 640)
+
+
+def _held_out(parts: Parts) -> frozenset[Path] | None:
+    dataset: Dataset | None = getattr(parts.val, "dataset", None)
+    if dataset is None or not dataset.name.endswith(HELD_OUT):
+        return None
+    return frozenset(sample.path for sample in dataset.samples)
+
+
+def _digest_of_training(parts: Parts) -> str:
     digests = []
     for part in (parts.train, parts.val):
         dataset = getattr(part, "dataset", None)

@@ -11,10 +11,12 @@ import pytest
 from onnx.external_data_helper import convert_model_to_external_data
 from small_runs import SmallRun, small_run
 
+from edgecv.data.scored import scored
 from edgecv.errors import DataError, UsageError, WeightsError
 from edgecv.inputs import check_calibration, open_inputs, stem_of, weights_of
-from edgecv.recipe import EvaluateSettings, LoadSettings, Recipe
+from edgecv.recipe import EvaluateSettings, LoadSettings, Recipe, TrainSettings
 from edgecv.stages import Context
+from edgecv.training.splits import open_parts
 
 BARE = Recipe(load=LoadSettings())
 
@@ -141,3 +143,22 @@ def test_ground_truth_without_a_box_is_refused(run: SmallRun) -> None:
             open_inputs(run.recipe, run.context)
     finally:
         truth.write_text(before, "utf-8")
+
+
+def test_what_is_scored_is_what_a_training_before_does_not_learn_from(run: SmallRun) -> None:
+    recipe = run.recipe.model_copy(update={"train": TrainSettings(val_fraction=0.3)})
+    context = open_inputs(recipe, run.context).context
+    truth = scored(context.data, context.held_out)
+    parts = open_parts(run.data, TrainSettings(val_fraction=0.3), 64)
+    assert truth is not None
+    assert 0 < len(truth.samples) < 8
+    assert len(truth.samples) == len(parts.val)
+    assert len(parts.train) == 8 - len(parts.val)
+    assert truth.name.endswith("held out of train")
+
+
+def test_without_a_training_all_pictures_are_scored(run: SmallRun) -> None:
+    context = open_inputs(run.recipe, run.context).context
+    truth = scored(context.data, context.held_out)
+    assert truth is not None
+    assert len(truth.samples) == 8

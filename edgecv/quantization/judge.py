@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 
 from edgecv.bundle import Bundle, Manifest, ModelSpec, OutputSpec, Variant
-from edgecv.data.dataset import Dataset, open_dataset
+from edgecv.data.dataset import Dataset
 from edgecv.engines import Engine, PooledEngine, open_engine
 from edgecv.machine import int8_cpu
 from edgecv.metrics.detection import score_detections
@@ -36,11 +36,11 @@ class Judge:
         data: name of the data set, or None.
     """
 
-    def __init__(self, bundle: Bundle, files: Files, data: Path | None) -> None:
+    def __init__(self, bundle: Bundle, files: Files, data: Dataset | None) -> None:
         self._bundle = bundle
         self._files = files
-        self._data = open_dataset(data) if data else None
-        self.data = self._data.name if self._data else None
+        self._data = data
+        self.data = data.name if data else None
         self.float_score = None
         self._known: dict[tuple[str, tuple[str, ...]], Step] = {}
         if self._data is not None:

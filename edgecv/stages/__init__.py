@@ -20,6 +20,8 @@ class Context:
         weights: checkpoint, ONNX file, URL or name of a download; overrides the recipe's.
         data: folder with pictures and ground truth, or None.
         calibration: folder of pictures without ground truth, or None.
+        held_out: pictures of `data` that a training before does not learn from, where it takes
+            them out of its own; None: `data` has a part of its own to score on.
         command: the command line, for the report.
         scratch: folder for the half-done work of a long stage, which may not be there yet. It
             outlives a run that is stopped, and is removed when the stage is complete.
@@ -28,6 +30,7 @@ class Context:
     weights: str | None = None
     data: Path | None = None
     calibration: Path | None = None
+    held_out: frozenset[Path] | None = None
     command: tuple[str, ...] = ()
     scratch: Path | None = None
 

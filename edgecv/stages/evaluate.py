@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgecv.bundle import Bundle, Variant
-from edgecv.data.dataset import Dataset, class_map, open_dataset
+from edgecv.data.dataset import Dataset, class_map
 from edgecv.data.pictures import find_pictures, read_picture
+from edgecv.data.scored import scored
 from edgecv.engines import Engine, open_engine
 from edgecv.errors import DataError, EngineError, UsageError
 from edgecv.metrics.detection import Interval, compare_detections, score_detections
@@ -50,7 +51,7 @@ def run(bundle: Bundle, settings: EvaluateSettings, context: Context) -> dict[st
         DataError: no pictures, or classes that the model does not know.
         EngineError: a variant cannot be opened, or its answer is not finite.
     """
-    dataset = open_dataset(context.data) if context.data else None
+    dataset = scored(context.data, context.held_out)
     if dataset is not None:
         class_map(dataset, bundle.spec.class_names)
     pictures = _pictures(dataset, context)

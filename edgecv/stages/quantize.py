@@ -78,13 +78,14 @@ def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
 def _decide(
     bundle: Bundle, settings: QuantizeSettings, context: Context, files: Files
 ) -> dict[str, Any]:
+    from edgecv.data.scored import scored
     from edgecv.quantization.account import account, account_budget, account_steps
     from edgecv.quantization.budget import search
     from edgecv.quantization.files import TARGETS
     from edgecv.quantization.judge import Judge
     from edgecv.quantization.table import FILE
 
-    judge = Judge(bundle, files, context.data)
+    judge = Judge(bundle, files, scored(context.data, context.held_out))
     tries = {
         target: search(target, settings.budget, judge.float_score, judge.attempt)
         for target in TARGETS

@@ -12,14 +12,13 @@ import numpy as np
 
 from edgecv.data.dataset import open_dataset, split_names
 from edgecv.data.samples import Dataset
+from edgecv.data.scored import HELD_OUT
 from edgecv.errors import DataError
 from edgecv.recipe import TrainSettings
 from edgecv.training.custom import open_custom
 from edgecv.training.held_out import held_out, held_out_of
 from edgecv.training.pictures import DatasetPictures, Labelled, Pictures
 from edgecv.training.split_classes import check_boxes, renumbered, some, unused, with_boxes
-
-HELD_OUT = "held out of train"
 
 
 class Parts(NamedTuple):
