@@ -25,13 +25,13 @@ def build(source: Path, folder: Path, name: str) -> Built:
         MissingExtraError: openvino is not installed.
         EngineError: the converter refuses the graph.
     """
-    ov = _package(f"building {name}")
+    ov = package(f"building {name}")
     try:
         # read_model and not convert_model, which reports its use to the vendor
         model = ov.Core().read_model(source)
         ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
     except RuntimeError as error:
-        raise EngineError(f"{source}: OpenVINO cannot convert it: {_reason(error)}") from error
+        raise EngineError(f"{source}: OpenVINO cannot convert it: {reason_of(error)}") from error
     return Built(f"{name}.xml", {"version": str(ov.__version__)}, {})
 
 
@@ -49,7 +49,7 @@ def open(
         MissingExtraError: openvino is not installed.
         EngineError: the file cannot be read or compiled.
     """
-    ov = _package(f"variant {variant.name}")
+    ov = package(f"variant {variant.name}")
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY" if requests == 1 else "THROUGHPUT",
         "PERFORMANCE_HINT_NUM_REQUESTS": requests,
@@ -66,7 +66,7 @@ def open(
         call = _caller(compiled, bundle.spec, requests)
     except RuntimeError as error:
         raise EngineError(
-            f"{path}: OpenVINO cannot open it: {_reason(error)}. "
+            f"{path}: OpenVINO cannot open it: {reason_of(error)}. "
             f"Build it here: edgecv build {bundle.folder} --engine openvino"
         ) from error
     return PooledEngine("openvino", bundle.spec, call, requests)
@@ -84,7 +84,7 @@ def _caller(compiled: Any, spec: ModelSpec, requests: int) -> Callable[[Image], 
             results = request.infer({spec.input.name: batch}, share_inputs=True)
             return [np.asarray(results[output], np.float32) for output in outputs]
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO failed: {_reason(error)}") from error
+            raise EngineError(f"OpenVINO failed: {reason_of(error)}") from error
         finally:
             free.put(request)
 
@@ -95,13 +95,19 @@ def _caller(compiled: Any, spec: ModelSpec, requests: int) -> Callable[[Image], 
 _NOISE = ("Exception from", "Check '", "FrontEnd API failed", "Summary:")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What OpenVINO says is wrong, without the way it took through its sources."""
     lines = [line.strip().lstrip("- ") for line in str(error).splitlines()]
     told = [line.rstrip(".") for line in lines if line and not line.startswith(_NOISE)]
     return "; ".join(told) or type(error).__name__
 
 
-def _package(reason: str) -> ModuleType:
+def package(reason: str) -> ModuleType:
+    """The vendor's package.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import openvino
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor
 
 from edgecv.errors import WeightsError
-from edgecv.models.yolox import Yolox, YoloxConfig
+from edgecv.models.shapes import answers, narrow
+from edgecv.models.yolox import VARIANTS, Yolox, YoloxConfig
 
 STEM = "backbone.backbone.stem.conv.conv.weight"
 CLASSES = "head.cls_preds.0.weight"
@@ -42,8 +44,7 @@ def yolox_from_state(state: Mapping[str, Tensor], origin: str) -> Yolox:
     Raises:
         WeightsError: keys miss, are unknown or differ in shape; values that are not finite.
     """
-    with torch.device("meta"):
-        model = Yolox(config_of(state))
+    model = _built_for(state)
     expected = model.state_dict()
     missing = [key for key in expected if key not in state]
     unknown = [key for key in state if key not in expected]
@@ -66,6 +67,42 @@ def yolox_from_state(state: Mapping[str, Tensor], origin: str) -> Yolox:
     whole = {key: value.to(expected[key].dtype) for key, value in state.items()}
     model.load_state_dict(whole, assign=True)
     return model.eval()
+
+
+def _built_for(state: Mapping[str, Tensor]) -> Yolox:
+    """On the meta device: as the state's configuration says, or cut down to it if it is pruned."""
+    config = config_of(state)
+    with torch.device("meta"):
+        plain = Yolox(config)
+        needed = _channels(plain, state)
+        if needed == config.channels and _has_shapes(plain, state):
+            return plain
+        published = [
+            c for c, *shape in VARIANTS.values() if c >= needed and shape == [*config[1:3]]
+        ]
+        pruned = Yolox(config._replace(channels=min(published, default=needed)))
+    try:
+        narrow(pruned, state)
+    except ValueError:
+        return plain  # whose shapes differ: the message says which
+    return pruned if answers(pruned) else plain
+
+
+def _has_shapes(model: Yolox, state: Mapping[str, Tensor]) -> bool:
+    return all(
+        state[key].shape == value.shape for key, value in model.state_dict().items() if key in state
+    )
+
+
+def _channels(model: Yolox, state: Mapping[str, Tensor]) -> int:
+    """The least channels of a stem whose network is nowhere narrower than the state."""
+    rows = [
+        (state[key].shape[0], value.shape[0])
+        for key, value in model.state_dict().items()
+        if key in state and key.endswith("conv.weight") and state[key].ndim
+    ]
+    stem = model.config.channels
+    return max([math.ceil(stem * found / built) for found, built in rows], default=stem)
 
 
 def _refuse_not_finite(state: Mapping[str, Tensor], origin: str) -> None:
