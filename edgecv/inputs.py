@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +51,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         DataError: no pictures, or ground truth that is wrong.
     """
     weights = None if _from_scratch(recipe, context) else weights_of(recipe, context)
-    if is_embedded(weights) and context.data is None and context.calibration is None:
+    unsaid = context.data is None and context.calibration is None
+    if is_embedded(weights) and unsaid and not recipe.trainings:
         context = with_pictures(context)
     context = replace(context, weights=weights, calibration=context.calibration or context.data)
     digests: dict[Input, str] = {} if weights is None else {"weights": _digest_of_weights(weights)}
@@ -61,9 +62,9 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             "--calibration DIR takes pictures without, to measure ranges on. Give one or both"
         )
     reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
-    own = recipe.train is not None and recipe.train.custom is not None
-    parts = None if recipe.train is None else _parts(recipe.train, context.data)
-    context = replace(context, held_out=None if parts is None else _held_out(parts))
+    own = any(settings.custom is not None for settings in recipe.trainings)
+    parts = [_parts(settings, context.data) for settings in recipe.trainings]
+    context = replace(context, held_out=_held_out(parts))
     # a user's own Dataset may come from a folder of no known format
     dataset = None if own and not recipe.evaluate else scored(context.data, context.held_out)
     if dataset is not None and not any(len(sample.class_ids) for sample in dataset.samples):
@@ -81,8 +82,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             root = calibration
             named = ((path.relative_to(root).as_posix().encode(), path) for path in pictures)
             digests["calibration"] = _digest(named, advance)
-    if parts is not None:
-        digests["training"] = _digest_of_training(parts)
+    if parts:
+        digests["training"] = " ".join(map(_digest_of_training, parts))
     return Inputs(context, dataset, digests)
 
 
@@ -146,11 +147,15 @@ def _parts(settings: TrainSettings, data: Path | None) -> Parts:
     return open_parts(data, settings, settings.input_size or 640)
 
 
-def _held_out(parts: Parts) -> frozenset[Path] | None:
-    dataset: Dataset | None = getattr(parts.val, "dataset", None)
-    if dataset is None or not dataset.name.endswith(HELD_OUT):
-        return None
-    return frozenset(sample.path for sample in dataset.samples)
+def _held_out(trainings: Sequence[Parts]) -> frozenset[Path] | None:
+    """What none of some trainings learns from; None where the data has a part for it."""
+    found: frozenset[Path] | None = None
+    for parts in trainings:
+        dataset: Dataset | None = getattr(parts.val, "dataset", None)
+        if dataset is not None and dataset.name.endswith(HELD_OUT):
+            paths = frozenset(sample.path for sample in dataset.samples)
+            found = paths if found is None else found & paths
+    return found
 
 
 def _digest_of_training(parts: Parts) -> str:

@@ -270,3 +270,9 @@ class Recipe(Record):
     evaluate: EvaluateSettings | None = None
     bench: BenchSettings | None = None
     report: ReportSettings | None = None
+
+    @property
+    def trainings(self) -> tuple[TrainSettings, ...]:
+        """The settings of every stage that learns from the data."""
+        found = (self.train, self.prune and self.prune.train)
+        return tuple(settings for settings in found if settings)
