@@ -7,6 +7,8 @@ bundle/
   quantization.json    ranges and weight scales, kept-float layers
   engines/             one file (or pair) per variant
   report.html .json .md
+  signature.json       of the manifest, and thereby of every file above
+  built/               engines that a device built of a signed bundle, with their own manifest
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from edgecv.errors import BundleError
 
 FORMAT = "edgecv-bundle/1"
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
+BUILT = "built"
 
 
 class Record(BaseModel):
@@ -248,7 +252,8 @@ class Bundle:
         files: dict[str, FileRecord] = dict(kept)
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
-            ours = path.is_file() and name != MANIFEST and not name.startswith(".")
+            apart = name.startswith(".") or name.partition("/")[0] in (MANIFEST, SIGNATURE, BUILT)
+            ours = path.is_file() and not apart
             if ours and name not in kept:
                 files[name] = FileRecord(sha256=sha256_of(path), size_bytes=path.stat().st_size)
         if files != known:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgecv.bundle import MANIFEST, Bundle, Manifest, write_atomically
+from edgecv.bundle import BUILT, MANIFEST, SIGNATURE, Bundle, Manifest, write_atomically
 from edgecv.errors import BundleError
 from edgecv.output import STAGES_FOLDER, TEMPORARY
 from edgecv.plan import Step
@@ -121,6 +121,9 @@ def _replace(out: Path, bundle: Bundle, former: Bundle | None) -> None:
         if name not in bundle.manifest.files:
             (out / name).unlink(missing_ok=True)
             _remove_empty(out, (out / name).parent)
+    # of the former bundle
+    (out / SIGNATURE).unlink(missing_ok=True)
+    shutil.rmtree(out / BUILT, ignore_errors=True)
     write_atomically(out / MANIFEST, bundle.path(MANIFEST).read_text("utf-8"))
 
 

@@ -24,6 +24,7 @@ VERBS = {
     "bench": ("edgecv.cli.bench:command", "Time a bundle's engines on this machine."),
     "track": ("edgecv.cli.track:command", "Track the boxes of a MOT folder, and score it."),
     "run": ("edgecv.cli.run:command", "Detect and track the objects of videos or cameras."),
+    "bundle": ("edgecv.cli.bundle:command", "Sign, verify, pack and unpack a bundle."),
     "data": ("edgecv.cli.data:command", "Check a data set before it is trained on, or draw one."),
     "doctor": ("edgecv.cli.doctor:command", "Say what this machine can run and build."),
 }

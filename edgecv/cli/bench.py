@@ -16,6 +16,7 @@ from edgecv.engines import ENGINES
 from edgecv.errors import BundleError, UsageError
 from edgecv.progress import say
 from edgecv.recipe import BenchSettings
+from edgecv.shipping.trust import open_bundle
 from edgecv.stages.bench import bench, pictures_of, timed_variants
 
 DEFAULTS = BenchSettings()
@@ -45,7 +46,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Time the engines of BUNDLE in turns: engine alone, and from picture to boxes (e2e)."""
-    opened = Bundle.open(bundle)
+    opened = open_bundle(bundle)
     variants, skipped = _wanted(opened, engines)
     settings = BenchSettings(queries=queries, rounds=rounds, requests=requests)
     found = bench(opened, variants, settings, pictures_of(data)) | {"skipped": skipped}

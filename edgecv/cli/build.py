@@ -14,6 +14,9 @@ from edgecv.engines.onnxruntime import PROVIDERS
 from edgecv.errors import EdgecvError, UsageError
 from edgecv.output import room_hint
 from edgecv.progress import say
+from edgecv.shipping.built import new_folder, save_built
+from edgecv.shipping.signature import is_signed
+from edgecv.shipping.trust import open_bundle
 from edgecv.stages.build import Precision, build_variant, size_bytes, sources
 
 
@@ -36,32 +39,35 @@ def command(
 ) -> None:
     """Build an engine of BUNDLE on this machine and enter it in the manifest.
 
-    When it fails, what is not built yet is as it was.
+    When it fails, what is not built yet is as it was. What is built of a signed bundle goes into
+    its folder `built`, with a manifest of its own: what was signed stays as it is.
     """
     if provider is not None and engine != "onnxruntime":
         raise UsageError(f"--provider {provider} is for --engine onnxruntime, not {engine}")
-    opened = Bundle.open(bundle)
+    opened = open_bundle(bundle)
     wanted = [precision] if precision else list(sources(opened, engine))
     details = {"provider": provider} if provider else None
+    into = new_folder() if is_signed(bundle) else "engines"
     built: list[Variant] = []
     try:
         for one in wanted:
-            built.append(build_variant(opened, engine, one, details))
+            built.append(build_variant(opened, engine, one, details, into))
+            _save(opened, built[-1])  # each: the next may take half an hour
     except EdgecvError as error:
         error.args = (str(error) + room_hint(bundle),)
         raise
-    finally:
-        if built:
-            opened.save(written=_files_of(opened, built))
     for variant in built:
         if variant.details.get("numerics"):
             say(f"{variant.name}: the portable ONNX file, since no plan can be built here")
     _print(opened, built, as_json)
 
 
-def _files_of(bundle: Bundle, built: list[Variant]) -> set[str]:
-    found = [path for one in built for path in bundle.path("engines").glob(f"{one.name}.*")]
-    return {path.relative_to(bundle.folder).as_posix() for path in found}
+def _save(bundle: Bundle, built: Variant) -> None:
+    if is_signed(bundle.folder):
+        save_built(bundle)
+        return
+    files = bundle.path("engines").glob(f"{built.name}.*")
+    bundle.save(written={path.relative_to(bundle.folder).as_posix() for path in files})
 
 
 def _print(bundle: Bundle, built: list[Variant], as_json: bool) -> None:

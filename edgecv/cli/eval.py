@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from edgecv.bundle import Bundle
 from edgecv.cli import _eval_boxes, _eval_tracks
 from edgecv.engines import ENGINES
 from edgecv.errors import UsageError
+from edgecv.shipping.trust import open_bundle
 from edgecv.trackers import DEFAULT, TRACKERS
 
 
@@ -68,13 +68,13 @@ def command(
             raise UsageError("--tracker: pictures have no tracks. Add --task track, or leave it")
         if engine is None:
             raise UsageError(f"--engine: which one? There are {', '.join(ENGINES)}")
-        found = _eval_boxes.evaluate(Bundle.open(bundle), data, split, engine, precision)
+        found = _eval_boxes.evaluate(open_bundle(bundle), data, split, engine, precision)
         show = _eval_boxes.show
     else:
         if split is not None:
             raise UsageError("--split: a folder of videos has no parts. Leave it out")
         found = _eval_tracks.evaluate(
-            Bundle.open(bundle), data, tracker or DEFAULT, engine, precision
+            open_bundle(bundle), data, tracker or DEFAULT, engine, precision
         )
         show = _eval_tracks.show
     if as_json:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import cv2
 
-from edgecv.bundle import Bundle
 from edgecv.cli._run_engine import opened_engine, pick_variant
 from edgecv.cli._run_parts import Asked, settings_of, stopped_by_signals
 from edgecv.cli._run_services import listening
@@ -23,6 +22,7 @@ from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
 from edgecv.runtime.sources import Capture, Source, find_sources
 from edgecv.runtime.summary import engine_alone
+from edgecv.shipping.trust import open_bundle
 from edgecv.trackers import DEFAULT, TRACKERS, make_tracker
 
 PATH = click.Path(path_type=Path)
@@ -90,7 +90,7 @@ def command(
     outputs = Outputs(save, jsonl, mot, crops, show)
     if as_json and outputs.on_stdout:
         raise UsageError("--json and --jsonl - both write to stdout; name a file for one of them")
-    opened = Bundle.open(bundle)
+    opened = open_bundle(bundle)
     wanted = Asked(**asked)  # type: ignore[arg-type]
     settings = settings_of(opened, wanted)
     variant = pick_variant(opened, wanted.engine)

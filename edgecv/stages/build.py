@@ -69,11 +69,16 @@ def sources(bundle: Bundle, engine: str) -> dict[Precision, str]:
 
 
 def build_variant(
-    bundle: Bundle, engine: str, precision: Precision, details: dict[str, Any] | None = None
+    bundle: Bundle,
+    engine: str,
+    precision: Precision,
+    details: dict[str, Any] | None = None,
+    into: str = "engines",
 ) -> Variant:
     """Build one engine file and enter it in the manifest, which the caller saves.
 
-    It is written beside and moved in when complete: on failure the old file is still there.
+    It is written beside and moved in when complete: on failure the old file is still there. `into`
+    is the folder of the bundle that takes it.
 
     Raises:
         BundleError: there is nothing to build that precision from, or it was changed.
@@ -94,14 +99,14 @@ def build_variant(
     with TemporaryDirectory(dir=bundle.folder, prefix=".build-") as staging:
         built = build_engine(engine, bundle.path(have[precision]), Path(staging), name)
         for path in sorted(Path(staging).iterdir()):
-            target = bundle.path(f"engines/{path.name}")
-            target.parent.mkdir(exist_ok=True)
+            target = bundle.path(f"{into}/{path.name}")
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
     variant = Variant(
         name=name,
         engine=engine,
         precision=precision,
-        file=have[precision] if built.file is None else f"engines/{built.file}",
+        file=have[precision] if built.file is None else f"{into}/{built.file}",
         requires={**built.requires, **_cpu_of(bundle, engine, precision)},
         details={**built.details, **(details or {})},
     )

@@ -1,0 +1,75 @@
+"""Whether a folder holds exactly the files that a manifest lists: no others, no links."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from edgecv.bundle import FileRecord, sha256_of
+from edgecv.errors import BundleError
+
+# what runs leave at the top of a bundle's folder; engines open none of it
+WORKING = (".lock", ".stages", ".half-", ".build-")
+NAMED = 5
+
+
+def differences(
+    folder: Path, files: Mapping[str, FileRecord], apart: Collection[str] = ()
+) -> list[str]:
+    """What is wrong with a folder, a line each; empty when all is as recorded.
+
+    Args:
+        folder: a bundle's.
+        files: what must be there.
+        apart: names, or names of folders, that somebody else looks after.
+    """
+    found, problems = set(), []
+    for name, mode in _entries(folder):
+        if name in apart or name.partition("/")[0] in apart:
+            continue
+        found.add(name)
+        if stat.S_ISLNK(mode):
+            problems.append(f"{name} is a link")
+        elif not stat.S_ISREG(mode):
+            problems.append(f"{name} is no file")
+        elif name not in files:
+            problems.append(f"{name} is not in the manifest")
+        elif not _is_as_recorded(folder / name, files[name]):
+            problems.append(f"{name} is changed")
+    return problems + [f"{name} is missing" for name in files if name not in found]
+
+
+def refuse(folder: Path, problems: list[str], then: str) -> None:
+    """Raise when there are problems.
+
+    Args:
+        folder: where.
+        problems: of `differences`.
+        then: what to do.
+
+    Raises:
+        BundleError: naming the first few.
+    """
+    if problems:
+        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        told = ", ".join(problems[:NAMED])
+        raise BundleError(f"{folder}: not the files of its manifest: {told}{more}. {then}")
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, int]]:
+    """Name and mode of all that is in a folder but folders; links are not followed."""
+    for place, folders, files in os.walk(folder):
+        at_top = Path(place) == folder
+        if at_top:
+            folders[:] = [name for name in folders if not name.startswith(WORKING)]
+        linked = [name for name in folders if (Path(place) / name).is_symlink()]
+        for name in sorted([*files, *linked]):
+            if not (at_top and name.startswith(WORKING)):
+                path = Path(place) / name
+                yield path.relative_to(folder).as_posix(), path.lstat().st_mode
+
+
+def _is_as_recorded(path: Path, record: FileRecord) -> bool:
+    return path.stat().st_size == record.size_bytes and sha256_of(path) == record.sha256

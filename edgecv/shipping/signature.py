@@ -1,0 +1,105 @@
+"""A bundle's signature: over the exact bytes of its manifest, and thereby over every file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, ValidationError
+
+from edgecv.bundle import BUILT, MANIFEST, SIGNATURE, Bundle, Record, write_atomically
+from edgecv.errors import BundleError
+from edgecv.shipping.contents import differences, refuse
+from edgecv.shipping.keys import key_id
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+# beside the shipped files; what is built on a device is in a folder of its own
+APART = (MANIFEST, SIGNATURE, BUILT)
+# so that a signature of something else can never be taken for one of a manifest
+_PURPOSE = b"edgecv-signature/1\0"
+
+
+class Signature(Record):
+    format: Literal["edgecv-signature/1"] = "edgecv-signature/1"
+    key: str = Field(description="Id of the key that made it.")
+    signature: str = Field(pattern="^[0-9a-f]{128}$", description="64 bytes of Ed25519, in hex.")
+
+    def text(self) -> str:
+        """The one form in which it is written."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def sign(bundle: Bundle, key: Ed25519PrivateKey) -> str:
+    """Write a bundle's signature, in place of one it has; gives the key's id.
+
+    Raises:
+        BundleError: the folder does not hold exactly the files of its manifest.
+    """
+    wrong = differences(bundle.folder, bundle.manifest.files, APART)
+    again = f"Make it again: edgecv compress --out {bundle.folder}"
+    refuse(bundle.folder, wrong, f"{again}, or take away what does not belong to it, and sign then")
+    signed = key.sign(_PURPOSE + bundle.path(MANIFEST).read_bytes())
+    made = Signature(key=key_id(key.public_key()), signature=signed.hex())
+    write_atomically(bundle.path(SIGNATURE), made.text())
+    return made.key
+
+
+def is_signed(folder: Path) -> bool:
+    """Whether a bundle has a signature, right or wrong."""
+    return (folder / SIGNATURE).exists()
+
+
+def check_signature(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> str:
+    """The id of the key that signed a bundle's manifest; its files are not looked at.
+
+    Raises:
+        BundleError: no signature, one of a key that is not among `keys`, or one that is wrong.
+    """
+    from cryptography.exceptions import InvalidSignature
+
+    found = read_signature(folder)
+    if found.key not in keys:
+        raise BundleError(
+            f"{folder}: signed by key {found.key}, which is not trusted here; trusted are "
+            f"{', '.join(keys)}. Ask whoever sent the bundle for a signature by one of these"
+        )
+    content = (folder / MANIFEST).read_bytes()
+    try:
+        keys[found.key].verify(bytes.fromhex(found.signature), _PURPOSE + content)
+    except InvalidSignature:
+        raise BundleError(
+            f"{folder / SIGNATURE}: not a signature of this {MANIFEST}, so one of them was "
+            "changed. Get the bundle again, or sign it again: edgecv bundle sign"
+        ) from None
+    return found.key
+
+
+def read_signature(folder: Path) -> Signature:
+    """A bundle's signature, unchecked.
+
+    Raises:
+        BundleError: it has none, or one that is not as `sign` writes it.
+    """
+    path = folder / SIGNATURE
+    if not path.is_file():
+        raise BundleError(
+            f"{folder}: not signed, and only bundles of trusted keys run here. "
+            f"Sign it: edgecv bundle sign {folder}"
+        )
+    try:
+        content = path.read_bytes()
+        found = Signature.model_validate_json(content)
+    except ValidationError as error:
+        raise BundleError(f"{path}: no signature, but something else. {_AGAIN}") from error
+    if found.text().encode() != content:
+        raise BundleError(f"{path}: not as edgecv bundle sign wrote it. {_AGAIN}")
+    return found
+
+
+_AGAIN = "Get the bundle again, or sign it again: edgecv bundle sign"

@@ -1,0 +1,73 @@
+"""The gate before every command that runs or builds an engine of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecv.bundle import Bundle
+from edgecv.errors import BundleError
+from edgecv.shipping.built import add_built
+from edgecv.shipping.contents import differences, refuse
+from edgecv.shipping.keys import trusted_keys
+from edgecv.shipping.signature import APART, check_signature
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+_THEN = "Get the bundle again from whoever signed it"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A bundle whose every file is the one that was signed.
+
+    Attributes:
+        bundle: with the variants that were built here.
+        key: id of the key that signed it.
+    """
+
+    bundle: Bundle
+    key: str
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """A bundle whose engines may be run and built, with those that were built here.
+
+    Where keys are trusted, every shipped file is verified; where none are, and for what was built
+    here, an engine verifies its own before it is opened.
+
+    Raises:
+        UsageError: trusted keys that cannot be read.
+        BundleError: no bundle, or with trusted keys one that does not verify.
+    """
+    keys = trusted_keys()
+    if keys:
+        return verify(folder, keys).bundle
+    bundle = Bundle.open(folder)
+    add_built(bundle, sealed=False)
+    return bundle
+
+
+def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> Verified:
+    """Compare every shipped file of a bundle with what one of `keys` signed.
+
+    What was built here is listed in a manifest with this device's seal. Its files are left to the
+    engine that opens them: one that is damaged must not stop those that were shipped.
+
+    Raises:
+        BundleError: naming what is not as it was signed.
+    """
+    bundle = Bundle.open(folder)
+    key = check_signature(folder, keys)
+    refuse(folder, differences(folder, bundle.manifest.files, APART), _THEN)
+    add_built(bundle, sealed=True)
+    for variant in bundle.manifest.variants:
+        if variant.file and variant.file not in bundle.manifest.files:
+            raise BundleError(
+                f"{folder}: variant {variant.name} opens {variant.file}, which has no hash in "
+                f"the manifest. {_THEN}"
+            )
+    return Verified(bundle, key)
