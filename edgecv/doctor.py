@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgecv.device.advice import Advice, advise_any, advise_jetson
+from edgecv.device.cameras import read_cameras
+from edgecv.device.gstreamer import gstreamer_elements
+from edgecv.device.jetson import Jetson, read_jetson
+from edgecv.device.memory import read_memory
+from edgecv.device.system_tensorrt import SystemTensorRT, system_tensorrt
 from edgecv.engines import ENGINES
 from edgecv.engines.tensorrt import why_not_here
-from edgecv.machine import cameras, has_nvidia_gpu, int8_cpu, read_cpu
+from edgecv.machine import has_nvidia_gpu, int8_cpu, read_cpu
 from edgecv.metrics.latency import fingerprint, versions
 
 __all__ = ["EXTRAS", "examine", "int8_cpu"]
@@ -48,18 +55,51 @@ def examine(root: Path = Path("/")) -> dict[str, Any]:
 
     Returns:
         {"machine": a fingerprint, "int8": {"cpu", "meaning"}, "gpu": {"present", "names"},
-        "cameras": [...], "engines": {name: {"run", "build", "note"}},
-        "extras": {name: {"installed": {package: version}, "missing": [...], "install"}}}
+        "memory": of `Memory`, "cameras": [of `Camera`], "jetson": of `_jetson`, or None,
+        "engines": {name: {"run", "build", "note"}},
+        "extras": {name: {"installed": {package: version}, "missing": [...], "install"}},
+        "advice": [{"problem", "do"}]}
     """
     kind = int8_cpu(read_cpu(root))
+    cameras, memory = read_cameras(root), read_memory(root)
     extras = {name: _extra(name, packages) for name, packages in EXTRAS.items()}
+    engines = {name: _engine(name, extras) for name in ENGINES}
+    jetson, told, advice = read_jetson(root), None, list[Advice]()
+    if jetson is not None:
+        tensorrt, elements = system_tensorrt(root), gstreamer_elements(root)
+        told = _jetson(jetson, tensorrt, elements)
+        advice += advise_jetson(jetson, tensorrt, memory, elements, cameras)
+        # the registry's TensorRT is not made for Jetsons
+        extras["tensorrt"]["install"] = None
+        if tensorrt.problem is not None:
+            engines["tensorrt"]["note"] = ": ".join(tensorrt.problem)
+    advice += advise_any(root, cameras)
     return {
         "machine": fingerprint(root),
         "int8": {"cpu": kind, "meaning": _INT8[kind]},
         "gpu": {"present": has_nvidia_gpu(root), "names": gpu_names()},
-        "cameras": list(cameras(root)),
-        "engines": {name: _engine(name, extras) for name in ENGINES},
+        "memory": asdict(memory),
+        "cameras": [asdict(camera) for camera in cameras],
+        "jetson": told,
+        "engines": engines,
         "extras": extras,
+        "advice": [one._asdict() for one in advice],
+    }
+
+
+def _jetson(
+    jetson: Jetson, tensorrt: SystemTensorRT, elements: dict[str, bool] | None
+) -> dict[str, Any]:
+    """{"model", "module", "soc", "l4t", "jetpack", "power_mode", "fastest_power_mode",
+    "dla_cores", "tensorrt": its version, "gstreamer": {element: whether it loads}, or None}."""
+    mode = jetson.power_mode
+    return {
+        **{name: getattr(jetson, name) for name in ("model", "module", "soc", "l4t", "jetpack")},
+        "power_mode": mode.current.name if mode.current else None,
+        "fastest_power_mode": mode.fastest.name if mode.fastest else None,
+        "dla_cores": jetson.dla_cores,
+        "tensorrt": tensorrt.library,
+        "gstreamer": elements,
     }
 
 

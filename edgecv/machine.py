@@ -107,4 +107,5 @@ def jetson_model(root: Path = Path("/")) -> str | None:
 
 def cameras(root: Path = Path("/")) -> tuple[str, ...]:
     """Video devices, e.g. /dev/video0."""
-    return tuple(f"/dev/{path.name}" for path in sorted((root / "dev").glob("video[0-9]*")))
+    names = [path.name for path in (root / "dev").glob("video[0-9]*")]
+    return tuple(f"/dev/{name}" for name in sorted(names, key=lambda name: (len(name), name)))

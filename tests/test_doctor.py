@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from recorded_devices import orin_nano, orin_nx, virtual_machine
 
 from edgecv import doctor
 from edgecv.engines import ENGINES
@@ -75,8 +76,41 @@ def test_a_machine_is_described_by_its_own_files(tmp_path: Path) -> None:
     (tmp_path / "proc" / "cpuinfo").write_text("flags: avx2 avx_vnni", "utf-8")
     found = doctor.examine(tmp_path)
     assert found["gpu"]["present"] is True
-    assert found["cameras"] == ["/dev/video0"]
+    assert [camera["device"] for camera in found["cameras"]] == ["/dev/video0"]
     assert found["machine"]["isa"] == ["avx2", "avx_vnni"]
+
+
+def test_a_jetson_is_examined_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgecv.device.system_tensorrt.find_spec", lambda name: None)
+    found = json.loads(json.dumps(doctor.examine(orin_nano(tmp_path))))
+    assert found["jetson"] == {
+        "model": "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super",
+        "module": "p3767-0005",
+        "soc": "Orin",
+        "l4t": "36.4.3",
+        "jetpack": "6.2",
+        "power_mode": "15W",
+        "fastest_power_mode": "MAXN_SUPER",
+        "dla_cores": 0,
+        "tensorrt": "10.3.0.30",
+        "gstreamer": None,
+    }
+    assert found["memory"]["zram_gb"] == 4.0
+    assert [camera["source"] for camera in found["cameras"]] == ["csi://0", "v4l2:///dev/video1"]
+    first = found["advice"][0]
+    assert first["problem"].startswith("TensorRT 10.3.0.30 is for Python 3.10") or (
+        "does not see" in first["problem"]
+    )
+    assert found["engines"]["tensorrt"]["note"] == f"{first['problem']}: {first['do']}"
+
+
+def test_no_jetson_is_sent_to_the_registry_for_tensorrt(tmp_path: Path) -> None:
+    assert doctor.examine(orin_nx(tmp_path))["extras"]["tensorrt"]["install"] is None
+
+
+def test_a_virtual_machine_has_no_advice(tmp_path: Path) -> None:
+    found = doctor.examine(virtual_machine(tmp_path))
+    assert (found["jetson"], found["cameras"], found["advice"]) == (None, [], [])
 
 
 def test_gpu_names_are_those_of_the_drivers_tool(

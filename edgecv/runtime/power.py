@@ -1,69 +1,130 @@
-"""What the machine tells of its own power and heat; absent where it tells nothing."""
+"""What the machine draws, how hot it gets and what slows it, sampled beside the work."""
 
 from __future__ import annotations
 
-import time
+import threading
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
-# counter of the processor's energy in microjoules; only root may read it on most systems
-RAPL = "sys/class/powercap/intel-rapl:*/energy_uj"
-ZONES = "sys/class/thermal/thermal_zone*/temp"
-# INA3221 of the Jetson boards: millivolts and milliamperes of each rail
-RAILS = "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*"
+from edgecv.device.clocks import find_clocks
+from edgecv.device.energy import EnergyMeter
+from edgecv.device.heat import find_zones, hottest
+from edgecv.device.throttling import Throttling
+from edgecv.progress import say
+from edgecv.runtime.clock import now
+from edgecv.runtime.readings import Reading, Readings
+
+PERIOD_S = 1.0
+LOCKED = (
+    "power is not measured: this system keeps the processor's energy counter for root. "
+    "Until the next start: sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
+)
+
+
+class Energy(NamedTuple):
+    """Since the meter began: joules, None where nothing tells them, and seconds."""
+
+    joules: float | None
+    seconds: float
 
 
 class PowerMeter:
-    """Mean power between making it and asking it.
+    """Samples power, heat and clocks in a thread of its own, from entering it to leaving it.
 
     Args:
         root: of the file system.
+        period_s: seconds from one sample to the next.
+
+    Attributes:
+        readings: over time.
+        last: the latest of them, as it was before it was joined with others.
+        energy: used so far.
+        hottest: name and degrees of the zone that was hottest of all time.
+        throttled_s: seconds in which something held the device back.
+        causes: what that was.
     """
 
-    def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
-        self._energy, self._begun = _energy_j(root), time.monotonic()
+    def __init__(self, root: Path = Path("/"), period_s: float = PERIOD_S) -> None:
+        self._period_s = period_s
+        self._meter, self._zones = EnergyMeter(root), find_zones(root)
+        self._clocks, self._throttling = find_clocks(root), Throttling(root)
+        self._lock, self._leaving = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="power", daemon=True)
+        self._began_s = self._looked_s = now()
+        self.readings = Readings()
+        self.last: Reading | None = None
+        self.energy = Energy(None, 0.0)
+        self.hottest: tuple[str, float] | None = None
+        self.throttled_s = 0.0
+        self.causes: frozenset[str] = frozenset()
 
-    def to_json(self) -> dict[str, float | None]:
-        """{"power_w", "temperature_c"}: watts, by RAPL or the rails now, and the hottest zone."""
-        return {"power_w": self._watts(), "temperature_c": hottest_c(self._root)}
+    def __enter__(self) -> PowerMeter:
+        if self._meter.locked:
+            _say_once(LOCKED)
+        self._thread.start()
+        return self
 
-    def _watts(self) -> float | None:
-        rails = rails_w(self._root)
-        if rails is not None:
-            return rails
-        energy, seconds = _energy_j(self._root), time.monotonic() - self._begun
-        if energy is None or self._energy is None or energy < self._energy or seconds <= 0:
-            return None  # the counter went round
-        return round((energy - self._energy) / seconds, 2)
+    def __exit__(self, *_: object) -> None:
+        self._leaving.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._leaving.wait(self._period_s):
+            self.look()
+
+    def look(self) -> Energy:
+        """Take a sample, and tell the energy so far; any thread may ask."""
+        with self._lock:
+            seconds = now() - self._looked_s
+            self._looked_s += seconds
+            joules = self._meter.joules(seconds)
+            causes, heat = self._throttling.look(), hottest(self._zones)
+            self.causes |= causes
+            self.throttled_s += seconds if causes else 0.0
+            if heat is not None:
+                self.hottest = max(self.hottest or heat, heat, key=lambda zone: zone[1])
+            self.last = Reading(
+                time_s=self._looked_s - self._began_s,
+                seconds=seconds,
+                power_w=joules / seconds if joules is not None and seconds > 0 else None,
+                temperature_c=heat[1] if heat else None,
+                gpu_mhz=self._clocks.gpu_mhz(),
+                cpu_mhz=self._clocks.cpu_mhz(),
+                throttled=float(bool(causes)),
+            )
+            self.readings.add(self.last)
+            total = self.energy.joules
+            if joules is not None:
+                total = (total or 0.0) + joules
+            self.energy = Energy(total, self._looked_s - self._began_s)
+            return self.energy
+
+    def to_json(self, frames: int = 0) -> dict[str, Any]:
+        """What was sampled, up to this instant.
+
+        Args:
+            frames: that the energy was spent on.
+
+        Returns:
+            {"power_w": mean, "power_of": rails or counter, "mj_per_frame", "temperature_c": the
+            highest, "temperature_of": its zone, "throttled_s", "throttled_by": [causes],
+            "readings": {field of Reading: [values over time]}}; None for what is not told.
+        """
+        joules, seconds = self.look()
+        heat = self.hottest
+        return {
+            "power_w": None if joules is None or seconds <= 0 else round(joules / seconds, 2),
+            "power_of": None if joules is None else self._meter.source,
+            "mj_per_frame": round(1e3 * joules / frames, 2) if joules and frames else None,
+            "temperature_c": round(heat[1], 1) if heat else None,
+            "temperature_of": heat[0] if heat else None,
+            "throttled_s": round(self.throttled_s, 1),
+            "throttled_by": sorted(self.causes),
+            "readings": self.readings.to_json(),
+        }
 
 
-def hottest_c(root: Path = Path("/")) -> float | None:
-    """Degrees of the hottest thermal zone."""
-    zones = [value / 1e3 for path in root.glob(ZONES) if (value := _number(path)) is not None]
-    return round(max(zones), 1) if zones else None
-
-
-def rails_w(root: Path = Path("/")) -> float | None:
-    """Watts of a board's supply: its input rail (VDD_IN), or the sum where none is named so."""
-    found: dict[str, float] = {}
-    for folder in sorted(root.glob(RAILS)):
-        for label in sorted(folder.glob("in*_label")):
-            number = label.name[2:].removesuffix("_label")
-            volts = _number(folder / f"in{number}_input")
-            amperes = _number(folder / f"curr{number}_input")
-            if volts is not None and amperes is not None:
-                found[label.read_text("utf-8").strip()] = volts * amperes / 1e6
-    total = found.get("VDD_IN", sum(found.values()))
-    return round(total, 2) if found else None
-
-
-def _energy_j(root: Path) -> float | None:
-    values = [value for path in root.glob(RAPL) if (value := _number(path)) is not None]
-    return sum(values) / 1e6 if values else None
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
+@cache
+def _say_once(message: str) -> None:
+    say(message)
