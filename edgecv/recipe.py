@@ -185,6 +185,59 @@ class PruneSettings(Record):
         return self
 
 
+class DistillSettings(Record):
+    """A small network, the student, learns from the loaded one, the teacher, and takes its place."""
+
+    student: Literal[
+        "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "squeezenet1_1"
+    ] = Field(description="Backbone of the student, as torchvision has it.")
+    width: float = Field(0.5, gt=0, le=2, description="Channels of the backbone, times its own.")
+    neck: int = Field(
+        32, gt=0, le=512, multiple_of=8, description="Channels of each level of neck and head."
+    )
+    head_convs: int = Field(
+        2, ge=1, le=4, description="3x3 convs of each branch of the head before its predictions."
+    )
+    activation: Literal["relu", "hardswish", "silu"] = Field(
+        "relu", description="Of the whole student; INT8 on a CPU pays with relu."
+    )
+    backbone_weights: str | None = Field(
+        None,
+        description="File with the backbone trained on ImageNet, or 'imagenet' to fetch "
+        "torchvision's; a narrower student takes the part that fits. Absent: from scratch.",
+    )
+    truth: float = Field(1.0, ge=0, description="Weight of the loss on the ground truth.")
+    response: float = Field(
+        1.0, ge=0, description="Weight of the loss on the teacher's answers; 0: not looked at."
+    )
+    confidence: float = Field(
+        0.1, gt=0, lt=1, description="Score from which a box of the teacher's is learned."
+    )
+    features: Literal["none", "cwd", "pkd"] = Field(
+        "pkd",
+        description="Loss on the teacher's features: channel by channel (cwd), or by their "
+        "correlation (pkd). An ONNX teacher has none to give.",
+    )
+    feature_weight: float = Field(4.0, gt=0, description="Weight of the loss on features.")
+    temperature: float = Field(1.0, gt=0, description="Of cwd; higher: more of the weak places.")
+    unlabelled: str | None = Field(
+        None, description="Folder of photos without ground truth, learned from the teacher alone."
+    )
+    unlabelled_share: float = Field(
+        0.25, gt=0, lt=1, description="Share of these among the pictures of a step."
+    )
+    train: TrainSettings = TrainSettings()
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> DistillSettings:
+        taught = self.response > 0 or self.features != "none"
+        if not taught and not self.truth:
+            raise ValueError("truth, response and features leave nothing to learn from")
+        if self.unlabelled and not taught:
+            raise ValueError("unlabelled photos need a teacher: set response or features")
+        return self
+
+
 class ExportSettings(Record):
     """How the float graph is written."""
 
@@ -264,6 +317,7 @@ class Recipe(Record):
     load: LoadSettings | None = None
     train: TrainSettings | None = None
     prune: PruneSettings | None = None
+    distill: DistillSettings | None = None
     export: ExportSettings | None = None
     quantize: QuantizeSettings | None = None
     build: BuildSettings | None = None
@@ -274,5 +328,9 @@ class Recipe(Record):
     @property
     def trainings(self) -> tuple[TrainSettings, ...]:
         """The settings of every stage that learns from the data."""
-        found = (self.train, self.prune and self.prune.train)
+        found = (
+            self.train,
+            self.prune and self.prune.train,
+            self.distill and self.distill.train,
+        )
         return tuple(settings for settings in found if settings)
