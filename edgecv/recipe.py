@@ -186,7 +186,7 @@ class PruneSettings(Record):
 
 
 class DistillSettings(Record):
-    """A small network, the student, learns from the loaded one, the teacher, and takes its place."""
+    """A small network, the student, learns from the loaded teacher and takes its place."""
 
     student: Literal[
         "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "squeezenet1_1"
