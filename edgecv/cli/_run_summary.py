@@ -25,7 +25,7 @@ def summary(
     settings: LoopSettings,
     stats: Stats,
     alone: dict[str, float] | None,
-    power: dict[str, float | None],
+    power: dict[str, Any],
     live: bool,
 ) -> dict[str, Any]:
     """All that is known of a run, ready for JSON; docs/run.md says what each means."""
@@ -98,14 +98,27 @@ def _lines(told: dict[str, Any]) -> list[str]:
     memory = told["memory_mb"]
     facts = [f"first result after {number(told['first_result_s'], '.1f')} s"]
     facts.append(f"memory {memory['now']:.0f} MB, peak {memory['peak']:.0f} MB")
-    facts += [f"{told['power_w']:.1f} W"] if told["power_w"] is not None else []
-    facts += [f"{told['temperature_c']:.0f} C"] if told["temperature_c"] is not None else []
+    facts += _device(told)
     if "mqtt" in told:
         sent = told["mqtt"]
         lines.append(
             f"MQTT: {sent['sent']} messages sent, {sent['waiting'] + sent['dropped']} lost"
         )
+    if told["throttled_by"]:
+        causes = ", ".join(told["throttled_by"])
+        lines.append(f"held back for {told['throttled_s']:.0f} s by {causes}")
     return [*lines, "; ".join(facts)]
+
+
+def _device(told: dict[str, Any]) -> list[str]:
+    facts = []
+    if told["power_w"] is not None:
+        facts.append(f"{told['power_w']:.1f} W")
+    if told["mj_per_frame"] is not None:
+        facts.append(f"{told['mj_per_frame']:.0f} mJ a frame")
+    if told["temperature_c"] is not None:
+        facts.append(f"{told['temperature_c']:.0f} C at most")
+    return facts
 
 
 # cause in the JSON -> in words

@@ -112,15 +112,16 @@ def command(
         sinks += [*([] if broker is None else [broker]), *services.sinks]
         loop = Loop(captures, engine.get(), sinks, settings, watching.watchers)
         told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
-        services.start(Running(*told_of, watching.counting, broker))
         meter, begun = PowerMeter(), now()
+        services.start(Running(*told_of, watching.counting, broker, meter))
 
         def tick() -> None:
             if stop.is_set() or (duration is not None and now() - begun >= duration):
                 loop.stop()
 
-        loop.run(tick)
-        power = meter.to_json()
+        with meter:
+            loop.run(tick)
+            power = meter.to_json(loop.stats.processed)
         alone = engine_alone(engine.get(), settings.requests) if loop.stats.processed else None
     live = any(source.live for source in found)
     told = summary(opened, variant, settings, loop.stats, alone, power, live)

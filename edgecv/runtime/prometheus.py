@@ -8,6 +8,7 @@ from typing import NamedTuple
 import edgecv
 from edgecv.runtime.clock import Times
 from edgecv.runtime.listening import Handler
+from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -62,6 +63,8 @@ def _families(running: Running) -> Iterator[_Family]:
     memory = running.stats.memory.now * 1e6
     text = "Resident memory of the process."
     yield "process_resident_memory_bytes", "gauge", text, [Sample({}, memory)]
+    if running.power is not None:
+        yield from _of_power(running.power)
     if running.counting is not None:
         yield from _of_zones(running)
     if running.mqtt is not None:
@@ -134,6 +137,31 @@ def _of_zones(running: Running) -> Iterator[_Family]:
                 inside.append(Sample(labels, count))
     yield "edgecv_crossings_total", "counter", "Objects over a line or border.", crossings
     yield "edgecv_zone_objects", "gauge", "Objects in a zone now.", inside
+
+
+def _of_power(power: PowerMeter) -> Iterator[_Family]:
+    last, joules = power.last, power.energy.joules
+    if last is None:
+        return
+    for name, text, value in (
+        ("power_watts", "Mean power of the last second.", last.power_w),
+        ("temperature_celsius", "Temperature of the hottest zone.", last.temperature_c),
+        ("throttled", "1 while heat or the supply holds the machine back.", last.throttled),
+    ):
+        if value is not None:
+            yield f"edgecv_{name}", "gauge", text, [Sample({}, value)]
+    clocks = [
+        Sample({"part": part}, mhz * 1e6)
+        for part, mhz in (("cpu", last.cpu_mhz), ("gpu", last.gpu_mhz))
+        if mhz is not None
+    ]
+    if clocks:
+        yield "edgecv_clock_hertz", "gauge", "Clock of the quickest core.", clocks
+    if joules is not None:
+        text = "Energy used since the run began."
+        yield "edgecv_energy_joules_total", "counter", text, [Sample({}, joules)]
+    text = "Time in which the machine was held back."
+    yield "edgecv_throttled_seconds_total", "counter", text, [Sample({}, power.throttled_s)]
 
 
 def _of_mqtt(told: Mapping[str, float]) -> Iterator[_Family]:

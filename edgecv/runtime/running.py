@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edgecv.runtime.counting import Counting
+from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.recent import Recent
 from edgecv.runtime.stats import Stats
 
@@ -29,6 +30,7 @@ class Running:
         stats: counts and times.
         counting: at lines and zones, where some were given.
         mqtt: where results go to a broker.
+        power: the machine's power, heat and clocks.
     """
 
     variant: str
@@ -37,6 +39,7 @@ class Running:
     stats: Stats
     counting: Counting | None = None
     mqtt: Outbox | None = None
+    power: PowerMeter | None = None
 
     def recent(self) -> Recent:
         """Rates from now on, for one who looks."""

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 from broker import Broker, free_port
 from click.testing import CliRunner, Result
+from recorded_devices import orin_nano
 from small_bundles import small_bundle
 from small_videos import frames_of, null_bundle, write_video
 
@@ -25,6 +26,7 @@ from edgecv.cli.run import command
 from edgecv.data.mot_rows import read_rows
 from edgecv.engines import build_engine
 from edgecv.errors import BundleError, DataError, EdgecvError, UsageError
+from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.summary import engine_alone
 
 ZONES = {
@@ -106,6 +108,23 @@ def test_the_summary_fits_eighty_columns(tmp_path: Path, bundle: Path) -> None:
     assert whole[1:4] == ["12", "6", "6"]
     assert "dropped: 6 by --every" in lines
     assert "bound by" in told
+
+
+def test_a_jetson_tells_its_power_and_heat(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = orin_nano(tmp_path / "device")
+    monkeypatch.setattr("edgecv.cli.run.PowerMeter", lambda: PowerMeter(device))
+    video = write_video(tmp_path / "v.mp4", 6)
+    told = json.loads(run(bundle, "--source", video, "--tracker", "none", "--json").stdout)
+    assert (told["power_w"], told["power_of"]) == (7.0, "VDD_IN")
+    assert told["mj_per_frame"] == pytest.approx(
+        7e3 * sum(told["readings"]["seconds"]) / 6, rel=0.1
+    )
+    assert (told["temperature_c"], told["temperature_of"]) == (51.2, "tj-thermal")
+    text = run(bundle, "--source", video, "--tracker", "none").stdout
+    assert "7.0 W; " in text
+    assert " mJ a frame; 51 C at most" in text
 
 
 def test_stdout_holds_the_lines_alone_when_they_go_there(tmp_path: Path, bundle: Path) -> None:

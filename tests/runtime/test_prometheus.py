@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import http.client
+from pathlib import Path
 
 import pytest
 from found import found, frame
 from prometheus_client.parser import text_string_to_metric_families
+from recorded_devices import orin_nano, virtual_machine
 
 from edgecv.runtime.counting import Counting
 from edgecv.runtime.listening import Address, Listener
+from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.prometheus import CONTENT_TYPE, MetricsHandler, exposition
 from edgecv.runtime.running import Running
 from edgecv.runtime.stats import Stats
@@ -119,3 +122,25 @@ def test_it_is_served_over_http() -> None:
     assert connection.getresponse().status == 404
     connection.close()
     listener.close()
+
+
+def test_what_the_device_tells_is_told_on(tmp_path: Path) -> None:
+    meter = PowerMeter(orin_nano(tmp_path))
+    meter.look()
+    values = parsed(exposition(running(power=meter)))
+    assert value(values, "edgecv_power_watts") == 7.0
+    assert value(values, "edgecv_energy_joules_total") == pytest.approx(meter.energy.joules)
+    assert value(values, "edgecv_temperature_celsius") == 51.25
+    assert value(values, "edgecv_clock_hertz", part="gpu") == 306e6
+    assert value(values, "edgecv_clock_hertz", part="cpu") == 1.4976e9
+    assert value(values, "edgecv_throttled") == 0
+    assert value(values, "edgecv_throttled_seconds_total") == 0
+
+
+def test_what_it_does_not_tell_is_no_sample(tmp_path: Path) -> None:
+    meter = PowerMeter(virtual_machine(tmp_path))
+    assert "edgecv_throttled" not in exposition(running(power=meter))  # before the first look
+    meter.look()
+    names = {name for name, _ in parsed(exposition(running(power=meter)))}
+    told = {name for name in names if "throttled" in name or "clock" in name or "power" in name}
+    assert told == {"edgecv_throttled", "edgecv_throttled_seconds_total"}
