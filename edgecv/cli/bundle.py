@@ -76,7 +76,7 @@ def verify(bundle: Path, keys: tuple[Path, ...]) -> None:
     built = [name for name in found.bundle.manifest.files if name.startswith(f"{BUILT}/")]
     wrong = [f"{name} is changed" for name in built if found.bundle.is_changed(name)]
     refuse(bundle, wrong, f"Remove {bundle / BUILT} and build again")
-    here = f", {len(built)} files built here" if built else ""
+    here = f", {len(built)} file{'s' * (len(built) > 1)} built here" if built else ""
     click.echo(f"{bundle}: as signed by key {found.key}{here}")
 
 

@@ -45,14 +45,35 @@ class Entry(NamedTuple):
 
 
 def header_of(name: str, size: int) -> bytes:
-    """The 512 bytes before a file's content.
+    """The 512 bytes before a file's content: a ustar header of POSIX.1-1988.
+
+    Not tarfile's: its empty fields have changed between versions of Python.
 
     Raises:
-        ValueError: a name or size that a ustar header cannot hold.
+        ValueError: a name or size that such a header cannot hold.
     """
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o644
-    return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
+    prefix, last = _split(name.encode())
+    if not 0 <= size < 8**11:
+        raise ValueError(f"{size} bytes do not fit a header")
+    ids = b"0000000\0" * 2
+    fields = (
+        (last, 100), (b"0000644\0" + ids, 24), (b"%011o\0%011o\0" % (size, 0), 24),
+        (b" " * 8, 8), (b"0", 1), (b"", 100), (b"ustar\x0000", 8), (b"", 64), (ids, 16),
+        (prefix, 155), (b"", 12),
+    )  # fmt: skip
+    bare = b"".join(field.ljust(width, b"\0") for field, width in fields)
+    return bare[:148] + b"%06o\0 " % sum(bare) + bare[156:]
+
+
+def _split(name: bytes) -> tuple[bytes, bytes]:
+    """A name in two: at a slash, which is not written, when it is longer than 100 bytes."""
+    if len(name) <= 100:
+        return b"", name
+    prefix, _, last = name[:156].rpartition(b"/")
+    last += name[156:]
+    if not prefix or len(last) > 100:
+        raise ValueError(f"its name of {len(name)} bytes does not fit a header")
+    return prefix, last
 
 
 def padding(size: int) -> int:
