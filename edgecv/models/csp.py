@@ -13,18 +13,29 @@ from torch.nn import functional
 # of the official training; checkpoints are right with this value only
 BN_EPS, BN_MOMENTUM = 1e-3, 0.03
 
+ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "hardswish": nn.Hardswish}
+
 
 class ConvBlock(nn.Module):
-    """Conv without bias, batch norm, SiLU."""
+    """Conv without bias, batch norm, activation."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        activation: str = "silu",
+    ) -> None:
         super().__init__()
         padding = (kernel - 1) // 2
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs, eps=BN_EPS, momentum=BN_MOMENTUM)
+        self.activation: nn.Module = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.silu(self.bn(self.conv(x)))
+        return self.activation(self.bn(self.conv(x)))  # type: ignore[no-any-return]
 
 
 class DepthwiseBlock(nn.Module):
@@ -158,13 +169,14 @@ class PathAggregation(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stride8, stride16, stride32 = self.backbone(images)
         down32 = self.lateral_conv0(stride32)
-        up16 = self.C3_p4(torch.cat((_double(down32), stride16), dim=1))
+        up16 = self.C3_p4(torch.cat((double(down32), stride16), dim=1))
         down16 = self.reduce_conv1(up16)
-        out8 = self.C3_p3(torch.cat((_double(down16), stride8), dim=1))
+        out8 = self.C3_p3(torch.cat((double(down16), stride8), dim=1))
         out16 = self.C3_n3(torch.cat((self.bu_conv2(out8), down16), dim=1))
         out32 = self.C3_n4(torch.cat((self.bu_conv1(out16), down32), dim=1))
         return out8, out16, out32
 
 
-def _double(x: Tensor) -> Tensor:
+def double(x: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, C, 2H, 2W), each value four times."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -6,6 +6,7 @@ those of the official checkpoints, so that their state dicts load as they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -55,28 +56,33 @@ class Level(NamedTuple):
 
 
 class Head(nn.Module):
-    """Two branches a level: one tells the class, the other the box and whether there is one."""
+    """Two branches a level: one tells the class, the other the box and whether there is one.
 
-    def __init__(self, config: YoloxConfig) -> None:
+    Args:
+        width: channels inside.
+        classes: number of classes.
+        branch: makes what stands before the predictions, `width` channels to `width`.
+        stems: of each level, from its channels to `width`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        classes: int,
+        branch: Callable[[], nn.Module],
+        stems: Iterable[nn.Module],
+    ) -> None:
         super().__init__()
-        width = config.channels * 4
-        inputs = [config.channels * factor for factor in (4, 8, 16)]
-
-        def branch() -> nn.Sequential:
-            return nn.Sequential(
-                conv3x3(width, width, 1, config.depthwise),
-                conv3x3(width, width, 1, config.depthwise),
-            )
 
         def predictions(count: int) -> nn.ModuleList:
             return nn.ModuleList(nn.Conv2d(width, count, 1) for _ in STRIDES)
 
         self.cls_convs = nn.ModuleList(branch() for _ in STRIDES)
         self.reg_convs = nn.ModuleList(branch() for _ in STRIDES)
-        self.cls_preds = predictions(config.classes)
+        self.cls_preds = predictions(classes)
         self.reg_preds = predictions(4)
         self.obj_preds = predictions(1)
-        self.stems = nn.ModuleList(ConvBlock(channels, width, 1) for channels in inputs)
+        self.stems = nn.ModuleList(stems)
 
     def forward(self, features: tuple[Tensor, ...]) -> list[Level]:
         levels = []
@@ -112,11 +118,22 @@ class Yolox(nn.Module):
             config.blocks,
             config.depthwise,
         )
-        self.head = Head(config)
+        self.head = _head(config)
 
     def forward(self, images: Tensor) -> list[Level]:
         levels: list[Level] = self.head(self.backbone(images))
         return levels
+
+
+def _head(config: YoloxConfig) -> Head:
+    width = config.channels * 4
+
+    def branch() -> nn.Module:
+        return nn.Sequential(*(conv3x3(width, width, 1, config.depthwise) for _ in range(2)))
+
+    # one after another, as random weights are drawn: before them come those of the branches
+    stems = (ConvBlock(config.channels * factor, width, 1) for factor in (4, 8, 16))
+    return Head(width, config.classes, branch, stems)
 
 
 def variant_name(config: YoloxConfig) -> str:
