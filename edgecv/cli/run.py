@@ -17,6 +17,7 @@ from edgecv.cli._run_summary import add_watched, print_summary, summary
 from edgecv.cli._run_watching import watching_of
 from edgecv.errors import EdgecvError, UsageError
 from edgecv.runtime.clock import now
+from edgecv.runtime.heartbeat import Heartbeat
 from edgecv.runtime.loop import Loop
 from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
@@ -112,11 +113,13 @@ def command(
         sinks += [*([] if broker is None else [broker]), *services.sinks]
         loop = Loop(captures, engine.get(), sinks, settings, watching.watchers)
         told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
-        meter, begun = PowerMeter(), now()
+        meter, heartbeat, begun = PowerMeter(), Heartbeat(), now()
         services.start(Running(*told_of, watching.counting, broker, meter))
 
         def tick() -> None:
+            heartbeat.beat(loop.stats)
             if stop.is_set() or (duration is not None and now() - begun >= duration):
+                heartbeat.stop()
                 loop.stop()
 
         with meter:

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_videos import null_bundle
+
+from edgecv.runtime import heartbeat
+from edgecv.runtime.heartbeat import STATUS_S, Heartbeat
+from edgecv.runtime.stats import Stats
+
+SECOND_US = "1000000"
+
+
+@pytest.fixture
+def time_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that a test moves."""
+    time = [100.0]
+    monkeypatch.setattr(heartbeat, "now", lambda: time[0])
+    return time
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket in systemd's place."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "notify"))
+        receiver.settimeout(30)
+        yield receiver
+
+
+def environment(manager: socket.socket, **more: str) -> dict[str, str]:
+    return {"NOTIFY_SOCKET": str(manager.getsockname()), **more}
+
+
+def said(manager: socket.socket) -> list[str]:
+    """All that has been said up to now."""
+    lines = []
+    manager.setblocking(False)
+    while True:
+        try:
+            lines.append(manager.recv(1000).decode())
+        except BlockingIOError:
+            return lines
+
+
+def test_without_systemd_nothing_is_said_and_nothing_fails(time_s: list[float]) -> None:
+    beating, stats = Heartbeat({}), Stats(["door"])
+    stats.streams["door"].processed = 1
+    beating.beat(stats)
+    beating.stop()
+
+
+def test_a_run_is_ready_with_its_first_result(manager: socket.socket, time_s: list[float]) -> None:
+    beating, stats = Heartbeat(environment(manager)), Stats(["door"])
+    for _ in range(3):
+        time_s[0] += 100
+        beating.beat(stats)
+    assert said(manager) == []
+    stats.streams["door"].processed = 1
+    time_s[0] += 0.1
+    for _ in range(3):
+        beating.beat(stats)
+    assert said(manager) == ["READY=1", "WATCHDOG=1\nSTATUS=1 frames"]
+
+
+def test_the_watchdog_is_fed_while_there_are_new_results(
+    manager: socket.socket, time_s: list[float]
+) -> None:
+    beating, stats = Heartbeat(environment(manager, WATCHDOG_USEC=SECOND_US)), Stats(["a", "b"])
+    stream, told = stats.streams["a"], []
+    for _ in range(40):  # 4 s, four times a second at most
+        stream.processed += 1
+        time_s[0] += 0.1
+        beating.beat(stats)
+        told += [line for line in said(manager) if "WATCHDOG=1" in line]
+    assert 11 <= len(told) <= 16
+    # stuck: whatever else goes on
+    stats.streams["b"].frames_in += 1000
+    stats.streams["b"].broken = True
+    for _ in range(40):
+        time_s[0] += 0.1
+        beating.beat(stats)
+    assert said(manager) == []
+    stream.processed += 1
+    beating.beat(stats)
+    assert said(manager) == ["WATCHDOG=1\nSTATUS=41 frames"]
+
+
+@pytest.mark.parametrize("gone", ["broken", "ended"])
+def test_cameras_that_are_gone_are_no_reason_to_start_again(
+    manager: socket.socket, time_s: list[float], gone: str
+) -> None:
+    beating, stats = Heartbeat(environment(manager, WATCHDOG_USEC=SECOND_US)), Stats(["a"])
+    stats.streams["a"].processed = 1
+    beating.beat(stats)
+    setattr(stats.streams["a"], gone, True)
+    for _ in range(10):
+        said(manager)
+        time_s[0] += 0.3
+        beating.beat(stats)
+        assert said(manager) == ["WATCHDOG=1\nSTATUS=1 frames"]
+
+
+def test_without_a_watchdog_the_status_changes_now_and_then(
+    manager: socket.socket, time_s: list[float]
+) -> None:
+    beating, stats = Heartbeat(environment(manager)), Stats(["a"])
+    for _ in range(100):
+        stats.streams["a"].processed += 1
+        time_s[0] += STATUS_S / 20
+        beating.beat(stats)
+    assert len(said(manager)) in (5, 6)  # READY and one in each STATUS_S
+
+
+def test_the_end_is_said_once(manager: socket.socket) -> None:
+    beating = Heartbeat(environment(manager))
+    beating.stop()
+    beating.stop()
+    assert said(manager) == ["STOPPING=1"]
+
+
+def test_an_address_that_is_no_file_is_understood() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        name = f"edgecv-test-{os.getpid()}"
+        receiver.bind(f"\0{name}")
+        Heartbeat({"NOTIFY_SOCKET": f"@{name}"}).stop()
+        assert said(receiver) == ["STOPPING=1"]
+
+
+def test_a_manager_that_is_gone_or_does_not_listen_holds_nothing_up(tmp_path: Path) -> None:
+    Heartbeat({"NOTIFY_SOCKET": str(tmp_path / "gone")}).stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        for _ in range(2000):
+            Heartbeat({"NOTIFY_SOCKET": str(tmp_path / "deaf")}).stop()
+
+
+def test_edgecv_run_says_ready_watchdog_and_stopping(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    bundle = null_bundle(tmp_path / "bundle").folder
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgecv", "run", str(bundle), "--source", "conveyor://"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            **environment(manager, WATCHDOG_USEC=SECOND_US),
+            "EDGECV_CACHE": str(tmp_path / "cache"),
+            "PYTHONPATH": ":".join(filter(None, sys.path)),
+        },
+    )
+    try:
+        assert manager.recv(1000) == b"READY=1"
+        for _ in range(3):
+            assert manager.recv(1000).startswith(b"WATCHDOG=1\nSTATUS=")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        while (told := manager.recv(1000)) != b"STOPPING=1":
+            assert told.startswith(b"WATCHDOG=1")
+        assert process.wait(30) == 0
+        assert time.monotonic() - begun < 30
+    finally:
+        process.kill()
+        process.wait()
