@@ -37,7 +37,11 @@ EXTRAS: dict[str, dict[str, str]] = {
         "safetensors": "safetensors",
         "tensorrt-rtx": "tensorrt_rtx",
     },
-    "train": {"torchvision": "torchvision", "tensorboard": "tensorboard"},
+    "train": {
+        "torchvision": "torchvision",
+        "tensorboard": "tensorboard",
+        "torch-pruning": "torch_pruning",
+    },
 }
 
 # engine -> the extra that it needs

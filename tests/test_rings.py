@@ -52,8 +52,10 @@ RINGS = {
     "models": BENCH,
     "quantization": BENCH,
     "training": BENCH,
+    "pruning": BENCH,
     "stages/load": BENCH,
     "stages/train": BENCH,
+    "stages/prune": BENCH,
     "stages/export": BENCH,
     "stages/quantize": BENCH,
     "cache": CORE,
@@ -66,7 +68,10 @@ RINGS = {
     "cli": TOP,
     "__main__": TOP,
 }
-HEAVY = {"torch", "torchvision", "tensorboard", "nncf", "onnx", "onnxslim", "safetensors"}
+HEAVY = {
+    *("torch", "torchvision", "torch_pruning", "tensorboard", "safetensors"),
+    *("nncf", "onnx", "onnxslim"),
+}
 # vendor's package -> where alone it may be imported, and only in a function
 VENDORS = {
     "openvino": "engines/openvino",

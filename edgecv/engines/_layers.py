@@ -35,7 +35,7 @@ class Profile(NamedTuple):
     """The times of one network.
 
     Attributes:
-        whole_ms: median of a call, timed from outside while the engine took its times.
+        whole_ms: median of a call in which the engine took no times of its own.
         layers: the nodes that ran.
         version: of the engine's package.
     """

@@ -37,7 +37,7 @@ class LayerTable(Record):
     version: str = Field(description="Of the engine's package.")
     cpu: str
     cores: int = Field(description="Threads of each call.")
-    whole_ms: float = Field(description="Median of a call, while the engine took its times.")
+    whole_ms: float = Field(description="Median of a call in which no layer was timed.")
     layers: tuple[LayerRow, ...]
 
     @property

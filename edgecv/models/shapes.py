@@ -28,8 +28,7 @@ def narrow(model: nn.Module, state: Mapping[str, Tensor]) -> None:
             continue
         if weight.shape == layer.weight.shape:
             continue
-        narrowed = _narrow_conv if isinstance(layer, nn.Conv2d) else _narrow_norm
-        if not _is_narrower(weight.shape, layer.weight.shape) or not narrowed(layer, weight.shape):  # type: ignore[operator]
+        if not _is_narrower(weight.shape, layer.weight.shape) or not _narrow(layer, weight.shape):
             raise ValueError(
                 f"{name}.weight is {tuple(weight.shape)}, expected {tuple(layer.weight.shape)} or "
                 "fewer channels"
@@ -58,6 +57,16 @@ def _is_narrower(shape: torch.Size, than: torch.Size) -> bool:
     )
 
 
+def _narrow(layer: nn.Conv2d | nn.BatchNorm2d, shape: torch.Size) -> bool:
+    if isinstance(layer, nn.Conv2d):
+        return _narrow_conv(layer, shape)
+    layer.num_features = shape[0]
+    layer.weight, layer.bias = _part(layer.weight, shape), _part(layer.bias, shape)
+    for name in ("running_mean", "running_var"):
+        setattr(layer, name, getattr(layer, name)[: shape[0]].clone())
+    return True
+
+
 def _narrow_conv(conv: nn.Conv2d, shape: torch.Size) -> bool:
     if conv.groups > 1:  # each channel alone: as many groups as channels
         if shape[1] != 1 or conv.groups != conv.out_channels:
@@ -70,14 +79,6 @@ def _narrow_conv(conv: nn.Conv2d, shape: torch.Size) -> bool:
     return True
 
 
-def _narrow_norm(norm: nn.BatchNorm2d, shape: torch.Size) -> bool:
-    norm.num_features = shape[0]
-    norm.weight, norm.bias = _part(norm.weight, shape), _part(norm.bias, shape)
-    for name in ("running_mean", "running_var"):
-        setattr(norm, name, getattr(norm, name)[: shape[0]].clone())
-    return True
-
-
-def _part(parameter: nn.Parameter, shape: torch.Size) -> nn.Parameter:
+def _part(parameter: Tensor, shape: torch.Size) -> nn.Parameter:
     part = parameter.detach()[tuple(slice(0, size) for size in shape)].clone()
     return nn.Parameter(part, requires_grad=parameter.requires_grad)

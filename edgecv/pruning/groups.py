@@ -99,7 +99,7 @@ class Graph:
             and makes_channels(dependency)
             and dependency.target.module.groups == 1
         }
-        return next(name for module, name in self.names.items() if module in makers)
+        return next(str(name) for module, name in self.names.items() if module in makers)
 
 
 def makes_channels(dependency: Any) -> bool:
@@ -124,12 +124,11 @@ def cut(model: Yolox, channels: Mapping[str, Sequence[int]]) -> Yolox:
     return smaller
 
 
-def silence(model: Yolox, graph: Graph, name: str, channels: Sequence[int]) -> None:
-    """Set some channels of a group to zero, which answers as if they were cut.
+def silence(graph: Graph, name: str, channels: Sequence[int]) -> None:
+    """Set some channels of a group to zero: the network answers as if they were cut.
 
     Args:
-        model: that of the graph; changed.
-        graph: its dependencies.
+        graph: of the network, which is changed.
         name: of the group.
         channels: to silence.
     """

@@ -163,7 +163,7 @@ class _Search:
         everything, left = staying[0], staying[self.groups[name].width - width]
         if not everything:
             return 0.0
-        return -everything * math.log(max(left, 1e-12 * everything) / everything)
+        return float(-everything * math.log(max(left, 1e-12 * everything) / everything))
 
     def _after(self, name: str, width: int) -> dict[str, list[int]]:
         """The convs that change when a group is cut to a width, with their channels then."""

@@ -83,6 +83,20 @@ STAGES = {
         ),
         reads=("training",),
     ),
+    "prune": Stage(
+        "edgecv.stages.prune:run",
+        sources=(
+            *("pruning", "training", "models", "engines", "data", "metrics", *_PROCESS),
+            "stages/load.py",
+        ),
+        packages=(
+            *("torch", "torchvision", "tensorboard", "torch-pruning", "onnx", "onnxslim", "numpy"),
+            *("openvino", "onnxruntime", "safetensors", "hotcoco", *_PICTURES),
+        ),
+        reads=("training",),
+        after=("load",),
+        machine=True,
+    ),
     "export": Stage(
         "edgecv.stages.export:run",
         sources=("models", "engines", "data", *_PROCESS, "stages/load.py"),

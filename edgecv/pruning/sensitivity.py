@@ -1,0 +1,89 @@
+"""What cutting one group alone does to the loss, before any fine-tuning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from edgecv.progress import bar
+from edgecv.pruning.groups import Graph, Group, silence
+from edgecv.pruning.importance import Floats
+from edgecv.recipe import AugmentSettings, TrainSettings
+from edgecv.training.batches import Batch, batches
+from edgecv.training.losses import detection_loss
+from edgecv.training.pictures import Pictures
+
+RATIOS = (0.25, 0.5, 0.75)
+BATCH = 8
+
+
+class Sensitivity(NamedTuple):
+    """The loss with parts of one group gone.
+
+    Attributes:
+        group: its name.
+        width: its channels.
+        losses: of the network at each of RATIOS.
+    """
+
+    group: str
+    width: int
+    losses: tuple[float, ...]
+
+
+def still_batches(pictures: Pictures, size: int, count: int) -> list[Batch]:
+    """The same pictures for whoever asks, as a device sees them: `count`, or all if fewer."""
+    unvaried = AugmentSettings(hue=0, saturation=0, value=0, flip=0, multiscale=0)
+    batch = min(BATCH, count, len(pictures))
+    # ten epochs, of which the last is plain
+    settings = TrainSettings(epochs=10, batch=batch, workers=0, augment=unvaried)
+    found: list[Batch] = []
+    for one in batches(pictures, settings, size, epoch=9):
+        found.append(one)
+        if len(found) * batch >= min(count, len(pictures)):
+            break
+    return found
+
+
+def mean_loss(graph: Graph, seen: Sequence[Batch]) -> float:
+    """The loss of a network in eval mode, meant over batches."""
+    model = graph.model.eval()
+    device = next(model.parameters()).device
+    found = []
+    for batch in seen:
+        with torch.no_grad():
+            parts = detection_loss(model, batch.images.to(device).float(), batch, False)
+        found.append(float(torch.stack([*parts.values()]).sum()))
+    return float(np.mean(found))
+
+
+def sensitivity(
+    graph: Graph, groups: Sequence[Group], worth: Mapping[str, Floats], seen: Sequence[Batch]
+) -> tuple[float, list[Sensitivity]]:
+    """The loss of the whole network, and with each group alone cut by its least important channels.
+
+    Args:
+        graph: of the network, which stays as it is.
+        groups: to cut in turn.
+        worth: importance of their channels.
+        seen: pictures to look at.
+    """
+    whole = copy.deepcopy(graph.model.state_dict())
+    before = mean_loss(graph, seen)
+    found = []
+    with bar("sensitivity", len(groups)) as advance:
+        for group in groups:
+            order = np.argsort(worth[group.name], kind="stable")
+            losses = []
+            for ratio in RATIOS:
+                # what is gone at one ratio is gone at the next
+                silence(graph, group.name, order[: round(ratio * group.width)].tolist())
+                losses.append(mean_loss(graph, seen))
+            graph.model.load_state_dict(whole)
+            found.append(Sensitivity(group.name, group.width, tuple(losses)))
+            advance()
+    return before, found
