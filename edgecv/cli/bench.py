@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,4 +96,22 @@ def _print(found: dict[str, Any]) -> None:
         rest = [row["throughput_fps"], row["peak_rss_mb"]]
         cells = [f"{value:.1f}" for value in times] + [f"{value:.0f}" for value in rest]
         table.add_row(name, *cells)
-    Console(width=80).print(table)
+    console = Console(width=80, highlight=False)
+    console.print(table)
+    for line in _device(found):
+        console.print(line, markup=False)
+
+
+def _device(found: dict[str, Any]) -> Iterator[str]:
+    """What the machine told of itself meanwhile."""
+    device = found["device"]
+    for name, row in found["variants"].items():
+        if row["power_w"] is not None:
+            yield f"{name}: {row['power_w']:.1f} W, {row['mj_per_frame']:.1f} mJ a frame"
+    if device["power_of"] is not None:
+        yield f"power: of {device['power_of']}, with calls in flight"
+    if device["temperature_c"] is not None:
+        yield f"hottest: {device['temperature_of']}, {device['temperature_c']:.0f} C"
+    if device["throttled_by"]:
+        causes = ", ".join(device["throttled_by"])
+        yield f"held back for {device['throttled_s']:.0f} s by {causes}: cooler it is faster"

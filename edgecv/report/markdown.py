@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgecv.report import figures
+from edgecv.report import figures, tables
 from edgecv.report.schema import Report, VariantReport
 
 COLUMNS = (
@@ -30,6 +30,7 @@ def render(report: Report) -> str:
         f"{verdict}. {report.reason}",
         "\n".join(f"- {t.target}: `{t.file}`, {t.advice}" for t in report.targets),
         table(COLUMNS, map(_row, report.variants)) if report.variants else "",
+        _power(report),
         _budget(report),
         _kept(report),
         f"Command: `{report.command}`" if report.command else "",
@@ -51,6 +52,17 @@ def _row(v: VariantReport) -> list[str]:
         figures.megabytes(v.size_bytes),
         figures.share(v.parity.matched if v.parity else None),
     ]
+
+
+def _power(report: Report) -> str:
+    told = [
+        f"{v.name} {figures.ms(v.power_w)} W, {figures.ms(v.mj_per_frame)} mJ a picture"
+        for v in report.variants
+        if v.power_w is not None
+    ]
+    of = f" ({report.device.power_of})" if report.device and report.device.power_of else ""
+    lines = [f"Power{of}: {'; '.join(told)}." if told else "", tables.throttled(report) or ""]
+    return "\n\n".join(line for line in lines if line)
 
 
 def _budget(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgecv.report import charts, overlay, rows, shell, tables, tiles
+from edgecv.report import charts, heat, overlay, rows, shell, tables, tiles
 from edgecv.report.photos import Comparison
 from edgecv.report.plot import Axis, padded
 from edgecv.report.schema import Report, VariantReport
@@ -72,6 +72,10 @@ def _measured(report: Report, samples: Samples) -> dict[str, Any]:
         "timed": [v for v in variants if v.latency_ms],
         "compared": [v for v in variants if v.parity],
         "busy": tables.busy(report),
+        "throttled": tables.throttled(report),
+        "powered": [v for v in variants if v.power_w is not None],
+        "temperature": heat.temperature(report.device),
+        "clocks": heat.clocks(report.device),
         "acceptance": tables.acceptance(variants),
         "pareto": charts.pareto(variants, report.recommended),
         "ecdf": charts.ecdf(samples, variants),

@@ -65,6 +65,10 @@ class VariantReport(Record):
     latency_ms: Latency | None = Field(None, description="The engine alone.")
     end_to_end_ms: Latency | None = Field(None, description="Letterbox, engine, postprocess.")
     throughput_fps: float | None = Field(None, description="With several requests in flight.")
+    power_w: float | None = Field(
+        None, description="Mean power meanwhile, W; of what: `device.power_of`."
+    )
+    mj_per_frame: float | None = Field(None, description="Energy a picture meanwhile, mJ.")
     peak_rss_mb: float | None = Field(None, description="Peak memory of the process, MB.")
     load_seconds: float | None = None
     parity: Parity | None = None
@@ -125,6 +129,21 @@ class Quantization(Record):
     )
 
 
+class DeviceReport(Record):
+    """What the machine told of itself while the variants were timed; null is 'not told'."""
+
+    power_of: str | None = Field(None, description="Rails or counters that the power is of.")
+    temperature_c: float | None = Field(None, description="The highest, degrees Celsius.")
+    temperature_of: str | None = Field(None, description="The thermal zone of that.")
+    throttled_s: float = Field(0.0, description="Seconds in which it was held back.")
+    throttled_by: tuple[str, ...] = Field((), description="By what: heat, or the supply.")
+    readings: dict[str, tuple[float | None, ...]] = Field(
+        default_factory=dict,
+        description="Over time: time_s, seconds, power_w, temperature_c, cpu_mhz, gpu_mhz, and "
+        "throttled, the share of these seconds; lists of one length.",
+    )
+
+
 class DataSummary(Record):
     name: str
     images: int | None = None
@@ -159,6 +178,7 @@ class Report(Record):
     data: DataSummary | None = Field(None, description="The ground truth that was scored on.")
     environment: dict[str, Any] = Field(description="The machine that measured.")
     threads: int | None = Field(None, description="Of each timed call.")
+    device: DeviceReport | None = Field(None, description="Power and heat while timing.")
     reference: str | None = Field(None, description="Variant that the others are compared with.")
     recommended: str | None = Field(description="Variant to deploy; null: nothing was timed.")
     reason: str = Field(description="Why, in a sentence.")

@@ -99,6 +99,17 @@ def busy(report: Report) -> str | None:
     )
 
 
+def throttled(report: Report) -> str | None:
+    """A warning where heat or the supply held the machine back while it was timed."""
+    device = report.device
+    if device is None or not device.throttled_by:
+        return None
+    return (
+        f"The machine was held back for {device.throttled_s:.0f} s while timing, by "
+        f"{', '.join(device.throttled_by)}: with better cooling or supply these times are shorter."
+    )
+
+
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested facts as lines of name and text; those that are unknown are left out."""
     lines = []

@@ -28,6 +28,12 @@ class Energy(NamedTuple):
     joules: float | None
     seconds: float
 
+    def since(self, before: Energy) -> Energy:
+        """What was used after an earlier look."""
+        known = self.joules is not None and before.joules is not None
+        used = (self.joules or 0.0) - (before.joules or 0.0) if known else None
+        return Energy(used, self.seconds - before.seconds)
+
 
 class PowerMeter:
     """Samples power, heat and clocks in a thread of its own, from entering it to leaving it.

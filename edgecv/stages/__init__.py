@@ -130,7 +130,10 @@ STAGES = {
     ),
     "bench": Stage(
         "edgecv.stages.bench:run",
-        sources=("engines", "metrics", *_PROCESS, "runtime/timing.py", "data"),
+        sources=(
+            *("engines", "metrics", *_PROCESS, "runtime/timing.py", "data", "device"),
+            *("runtime/power.py", "runtime/readings.py", "runtime/clock.py"),
+        ),
         packages=(*_TARGETS, *_PICTURES),
         after=("build",),
         machine=True,

@@ -12,6 +12,7 @@ from typing import Any
 from edgecv.bundle import Bundle, Variant
 from edgecv.child import Child, ChildEndedError
 from edgecv.data.pictures import find_pictures, read_picture
+from edgecv.device.jetson import read_jetson
 from edgecv.engines import check_variant
 from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import DataError, EngineError
@@ -19,6 +20,7 @@ from edgecv.machine import available_cores
 from edgecv.metrics.latency import fingerprint, percentiles
 from edgecv.progress import bar
 from edgecv.recipe import BenchSettings
+from edgecv.runtime.power import Energy, PowerMeter
 from edgecv.stages import Context
 
 # pictures of the data that take turns: their sizes change the time of the resize
@@ -26,6 +28,7 @@ PICTURES = 8
 WARM_UP = 10  # after loading: backends allocate and choose kernels in the first calls
 RETURN = 3  # after the others' turn: caches and clocks come back
 TIMEOUT_S = 600.0
+SAMPLE_S = 0.5  # of the machine's readings: a bench lasts seconds
 
 
 def run(bundle: Bundle, settings: BenchSettings, context: Context) -> dict[str, Any]:
@@ -34,7 +37,8 @@ def run(bundle: Bundle, settings: BenchSettings, context: Context) -> dict[str, 
     Returns:
         {"environment", "threads", "requests", "pictures", "skipped": {name: reason},
         "variants": {name: {"engine_ms", "end_to_end_ms": {"p50", "p90", "p99", "max", "mean",
-        "samples"}, "throughput_fps", "peak_rss_mb", "load_seconds"}}}
+        "samples"}, "throughput_fps", "power_w", "mj_per_frame", "peak_rss_mb",
+        "load_seconds"}}, "device": what `PowerMeter` tells of the whole time}
 
     Source: MLPerf Inference's single stream for `engine_ms` (its figure is p90), far shorter.
     """
@@ -85,9 +89,13 @@ def bench(
     """
     for variant in variants:
         check_variant(bundle, variant)
-    environment = fingerprint()  # before: the load average is that of the others
+    environment = _environment()  # before: the load average is that of the others
     threads = available_cores()
-    with ExitStack() as stack, bar("timing", settings.rounds * 2 * len(variants)) as advance:
+    with (
+        ExitStack() as stack,
+        bar("timing", settings.rounds * 2 * len(variants)) as advance,
+        PowerMeter(period_s=SAMPLE_S) as meter,
+    ):
         subjects = [stack.enter_context(_Subject(bundle, variant)) for variant in variants]
         for subject in subjects:
             subject.start(threads, pictures)
@@ -99,8 +107,9 @@ def bench(
             subject.start_throughput(settings.requests)
         for calls in _shares(settings.queries, settings.rounds):
             for subject in subjects:
-                subject.time_throughput(calls, settings.requests)
+                subject.time_throughput(calls, settings.requests, meter)
                 advance()
+        device = meter.to_json()
         results = {subject.variant.name: subject.result() for subject in subjects}
     return {
         "environment": environment,
@@ -108,7 +117,16 @@ def bench(
         "requests": settings.requests,
         "pictures": [path.name for path in pictures] or ["noise 640x480"],
         "variants": results,
+        "device": device,
     }
+
+
+def _environment() -> dict[str, Any]:
+    jetson = read_jetson()
+    if jetson is None:
+        return fingerprint()
+    mode = jetson.power_mode.current
+    return fingerprint() | {"jetpack": jetson.jetpack, "power_mode": mode.name if mode else None}
 
 
 def _shares(total: int, rounds: int) -> list[int]:
@@ -125,6 +143,7 @@ class _Subject:
         self._child = Child("edgecv.runtime.timing")
         self._samples: dict[str, list[float]] = {"engine": [], "end_to_end": []}
         self._fps: list[float] = []
+        self._used: list[Energy] = []
         self._told: dict[str, Any] = {}
 
     def __enter__(self) -> _Subject:
@@ -154,16 +173,27 @@ class _Subject:
         self._told |= self._ask(do="memory")
         self._ask(do="open", requests=requests, warm_up=WARM_UP)
 
-    def time_throughput(self, calls: int, requests: int) -> None:
+    def time_throughput(self, calls: int, requests: int, meter: PowerMeter) -> None:
+        before = meter.look()
         self._fps.append(self._ask(do="throughput", calls=calls, requests=requests)["fps"])
+        self._used.append(meter.look().since(before))
 
     def result(self) -> dict[str, Any]:
         return {
             **{f"{what}_ms": _summary(samples) for what, samples in self._samples.items()},
             "throughput_fps": round(statistics.median(self._fps), 2),
+            **self._power(),
             "peak_rss_mb": self._told["peak_rss_mb"],
             "load_seconds": self._told["load_seconds"],
         }
+
+    def _power(self) -> dict[str, float | None]:
+        joules = [used.joules for used in self._used if used.joules is not None]
+        if not joules or len(joules) < len(self._used):
+            return {"power_w": None, "mj_per_frame": None}
+        watts = sum(joules) / sum(used.seconds for used in self._used)
+        per_frame = 1e3 * watts / statistics.median(self._fps)
+        return {"power_w": round(watts, 2), "mj_per_frame": round(per_frame, 2)}
 
     def _ask(self, **message: Any) -> dict[str, Any]:
         try:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from recorded_devices import cooling, orin_nano, write
 from small_bundles import small_bundle
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli import bench, build
 from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.runtime.power import PowerMeter
 
 
 @pytest.fixture
@@ -139,3 +141,20 @@ def test_bench_refuses_what_is_not_built_or_has_no_time_here(
     output(build.command, bundle.folder, "--engine", "tensorrt")
     with pytest.raises(UsageError, match=r"nothing to time here.*no NVIDIA GPU"):
         output(bench.command, bundle.folder, "--engine", "tensorrt")
+
+
+def test_bench_tells_the_power_of_a_device_and_what_held_it_back(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = orin_nano(tmp_path / "device")
+    write(device, cooling({"gpu-throttle-alert": 1}))
+    monkeypatch.setattr(
+        "edgecv.stages.bench.PowerMeter", lambda period_s: PowerMeter(device, period_s)
+    )
+    output(build.command, bundle.folder, "--engine", "null")
+    told = output(bench.command, bundle.folder, "--engine", "null", "--queries", 4, "--rounds", 2)
+    assert max(map(len, told.splitlines())) <= 80
+    assert "null-fp32: 7.0 W, " in told
+    assert "power: of VDD_IN, with calls in flight" in told
+    assert "hottest: tj-thermal, 51 C" in told
+    assert "by heat (gpu-throttle-alert)" in told

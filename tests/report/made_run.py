@@ -55,6 +55,24 @@ def metrics(float_ms: float = 11.9, int8_ms: float = 11.4) -> dict[str, dict[str
     }  # fmt: skip
 
 
+def hot(stages: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same on a Jetson that tells its power and was held back."""
+    bench = stages["bench"]
+    bench["device"] = {
+        "power_w": 9.0, "power_of": "VDD_IN", "mj_per_frame": None, "temperature_c": 84.4,
+        "temperature_of": "tj-thermal", "throttled_s": 3.0,
+        "throttled_by": ["heat (gpu-throttle-alert)"],
+        "readings": {
+            "time_s": [1.0, 2.0, 3.0], "seconds": [1.0] * 3, "power_w": [9.0, 10.0, 8.0],
+            "temperature_c": [70.0, 84.4, 82.0], "cpu_mhz": [1500.0] * 3,
+            "gpu_mhz": [900.0, 900.0, 600.0], "throttled": [0.0, 0.0, 1.0],
+        },
+    }  # fmt: skip
+    for row in bench["variants"].values():
+        row |= {"power_w": 9.1, "mj_per_frame": 104.5}
+    return stages
+
+
 def make_bundle(folder: Path, stages: dict[str, dict[str, Any]]) -> Bundle:
     """A bundle with those stages in its history and a file of the right size a variant."""
     details = {

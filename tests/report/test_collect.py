@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_run import FIGURES, make_bundle, metrics
+from made_run import FIGURES, hot, make_bundle, metrics
 
 from edgecv.bundle import Bundle, Manifest
 from edgecv.errors import BundleError
@@ -29,6 +29,18 @@ def test_the_weights_beside_an_ir_count_as_its_size(bundle: Bundle) -> None:
     found = collect(bundle).variant("openvino-int8")
     assert found is not None
     assert found.size_bytes == 1_120_500
+
+
+def test_power_and_heat_are_those_of_the_bench(tmp_path: Path) -> None:
+    report = collect(make_bundle(tmp_path / "hot", hot(metrics())))
+    shown = report.variant("openvino-int8")
+    assert shown is not None
+    assert (shown.power_w, shown.mj_per_frame) == (9.1, 104.5)
+    assert report.device is not None
+    assert (report.device.power_of, report.device.temperature_c) == ("VDD_IN", 84.4)
+    assert report.device.readings["gpu_mhz"] == (900.0, 900.0, 600.0)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert collect(make_bundle(tmp_path / "old", metrics())).device is None
 
 
 def test_float_is_recommended_where_int8_is_slower(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from made_run import FIGURES, make_bundle, metrics
+from made_run import FIGURES, hot, make_bundle, metrics
 
 from edgecv.report import markdown
 from edgecv.report.collect import collect
@@ -28,6 +28,15 @@ def test_layers_kept_in_float_and_the_command_are_named(report: Report) -> None:
     assert "takes the hot channels of the depthwise conv before it" in text
     assert "Command: `edgecv compress --out 'a folder'`" in text
     assert "Accuracy budget met: mAP 0.251 in float, 0.249 in INT8" in text
+
+
+def test_power_is_told_with_what_it_is_of_and_what_held_the_machine_back(tmp_path: Path) -> None:
+    text = markdown.render(collect(make_bundle(tmp_path / "b", hot(metrics()))))
+    assert "Power (VDD_IN): openvino-fp32 9.10 W, 104 mJ a picture; openvino-int8" in text
+    assert "held back for 3 s while timing, by heat (gpu-throttle-alert)" in text
+    cool = markdown.render(collect(make_bundle(tmp_path / "c", metrics())))
+    assert "Power" not in cool
+    assert "held back" not in cool
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Page
-from made_run import CLASSES, make_bundle, metrics
+from made_run import CLASSES, hot, make_bundle, metrics
 
 from edgecv.bundle import Bundle
 from edgecv.report import page, shell
@@ -79,6 +79,21 @@ def test_float_as_the_verdict_is_as_plain_as_int8(tmp_path: Path) -> None:
     html = page.render(collect(bundle), engine_samples(bundle))
     assert '<p class="big">onnxruntime-fp32</p>' in html
     assert "INT8 is slower than float on this machine" in html
+
+
+def test_a_machine_that_was_held_back_is_said_and_drawn(tmp_path: Path, browser: Page) -> None:
+    bundle = make_bundle(tmp_path / "b", hot(metrics()))
+    html = page.render(collect(bundle), engine_samples(bundle))
+    assert "held back for 3 s while timing, by heat (gpu-throttle-alert)" in html
+    assert "Power of VDD_IN" in html
+    assert "at most 84 °C in tj-thermal" in html
+    assert html.count('class="line held"') == 2
+    (tmp_path / "hot.html").write_text(html, "utf-8")
+    for width in (320, 1280):
+        browser.size(width)
+        browser.open(f"file://{tmp_path}/hot.html")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.complaints() == []
 
 
 def test_a_missed_budget_is_said_in_words(tmp_path: Path) -> None:

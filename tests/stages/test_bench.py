@@ -6,11 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from recorded_devices import orin_nano
 from small_bundles import small_bundle
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.device.jetson import read_jetson
 from edgecv.errors import BundleError, DataError, EngineError
 from edgecv.recipe import BenchSettings
+from edgecv.runtime.power import PowerMeter
 from edgecv.stages import Context
 from edgecv.stages.bench import PICTURES, bench, pictures_of, run, timed_variants
 from edgecv.stages.build import build_variant
@@ -44,6 +47,36 @@ def test_every_variant_is_timed_and_tensorrt_without_a_gpu_is_not(bundle: Bundle
         assert row["throughput_fps"] > 0
         assert row["peak_rss_mb"] > 50
         assert 0 < row["load_seconds"] < 60
+
+
+def test_on_a_device_that_tells_it_each_variant_has_its_power(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = orin_nano(tmp_path / "device")
+    monkeypatch.setattr(
+        "edgecv.stages.bench.PowerMeter", lambda period_s: PowerMeter(device, period_s)
+    )
+    monkeypatch.setattr("edgecv.stages.bench.read_jetson", lambda: read_jetson(device))
+    found = bench(bundle, [NULL], QUICK, [])
+    assert json.loads(json.dumps(found)) == found
+    row = found["variants"]["null-fp32"]
+    assert row["power_w"] == 7.0
+    assert row["mj_per_frame"] == pytest.approx(7e3 / row["throughput_fps"], abs=0.01)
+    assert found["environment"]["power_mode"] == "15W"
+    assert found["device"]["temperature_of"] == "tj-thermal"
+    assert len(found["device"]["readings"]["gpu_mhz"]) >= 2 * QUICK.rounds
+
+
+def test_a_device_that_tells_nothing_has_no_power(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "edgecv.stages.bench.PowerMeter", lambda period_s: PowerMeter(tmp_path, period_s)
+    )
+    found = bench(bundle, [NULL], QUICK, [])
+    row = found["variants"]["null-fp32"]
+    assert (row["power_w"], row["mj_per_frame"]) == (None, None)
+    assert "power_mode" not in found["environment"]
 
 
 def test_a_bundle_whose_manifest_is_not_written_yet_is_timed(bundle: Bundle) -> None:
