@@ -27,17 +27,14 @@ def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int
     try:
         import torch
 
-        from edgecv.models.checkpoint import read_checkpoint
-        from edgecv.models.deploy import Deployed
-        from edgecv.models.yolox_weights import yolox_from_state
+        from edgecv.models.deploy import load_deployed
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "compress", "the engine torch") from error
     spec = bundle.spec
     path = bundle.path(variant.file)
     if threads is not None:
         torch.set_num_threads(threads)
-    network = yolox_from_state(read_checkpoint(path), str(path))
-    deployed = Deployed(network, spec.input.height, spec.input.width).eval()
+    deployed = load_deployed(path, spec.input.height, spec.input.width)
 
     def call(batch: Image) -> list[Array]:
         with torch.inference_mode():

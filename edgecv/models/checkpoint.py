@@ -41,10 +41,18 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 
 class About(NamedTuple):
-    """What a file of weights says of its network beside the weights; None: nothing."""
+    """What a file of weights says of its network beside the weights; None: nothing.
+
+    Attributes:
+        class_names: in order.
+        input_size: side of the square input in pixels.
+        architecture: values by name, from which the network is built; None: names and shapes of
+            the weights tell it.
+    """
 
     class_names: tuple[str, ...] | None = None
     input_size: int | None = None
+    architecture: Mapping[str, Any] | None = None
 
 
 NOTHING = About()
@@ -67,10 +75,15 @@ def read_about(path: Path) -> About:
     try:
         names = json.loads(said.get("class_names", "null"))
         size = json.loads(said.get("input_size", "null"))
+        built = json.loads(said.get("architecture", "null"))
     except ValueError:  # of another writer, who meant something else
         return NOTHING
     known = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return About(tuple(names) if known else None, size if isinstance(size, int) else None)
+    return About(
+        tuple(names) if known else None,
+        size if isinstance(size, int) else None,
+        built if isinstance(built, dict) else None,
+    )
 
 
 def _read_safetensors(path: Path) -> Any:

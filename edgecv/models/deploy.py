@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from edgecv.models.checkpoint import read_checkpoint
-from edgecv.models.csp import ConvBlock
-from edgecv.models.yolox import STRIDES, Level, Yolox
-from edgecv.models.yolox_weights import yolox_from_state
+from edgecv.models.detector import Detector, read_detector
+from edgecv.models.yolox import STRIDES, Level
 
 
 class Decode(nn.Module):
@@ -56,14 +55,14 @@ class PixelInput(nn.Module):
 
 
 class Deployed(nn.Module):
-    """YOLOX behind the contract of a bundle's graph.
+    """A detector behind the contract of a bundle's graph.
 
     Args of the call: images (B, H, W, 3) uint8, BGR, letterboxed.
     Returns: boxes (B, N, 4) xyxy in pixels of the input; scores (B, N, C), the probability that
     there is an object times that of the class; anchor points row by row, stride 8 first.
     """
 
-    def __init__(self, model: Yolox, height: int, width: int) -> None:
+    def __init__(self, model: Detector, height: int, width: int) -> None:
         super().__init__()
         self.input = PixelInput()
         self.model = fold_batch_norm(model)
@@ -87,14 +86,16 @@ def anchor_points(height: int, width: int) -> tuple[Tensor, Tensor]:
     return torch.cat(points, dim=1).float(), torch.cat(strides, dim=1).float()
 
 
-def fold_batch_norm(model: Yolox) -> Yolox:
+def fold_batch_norm(model: Detector) -> Detector:
     """A copy of the model in eval mode, its batch norms folded into the convs before them."""
     folded = copy.deepcopy(model).eval()
     for block in folded.modules():
-        if isinstance(block, ConvBlock):
-            # in double: the folding itself adds no error that float32 can hold
-            block.conv = fuse_conv_bn_eval(block.conv.double(), block.bn.double()).float()
-            block.bn = nn.Identity()  # type: ignore[assignment]
+        # the parts of every block stand in the order in which they are called
+        for (before, conv), (name, norm) in pairwise([*block.named_children()]):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                # in double: the folding itself adds no error that float32 can hold
+                setattr(block, before, fuse_conv_bn_eval(conv.double(), norm.double()).float())
+                setattr(block, name, nn.Identity())
     return folded
 
 
@@ -102,7 +103,6 @@ def load_deployed(weights: Path, height: int, width: int) -> Deployed:
     """The network of a bundle's weights file, in eval mode, for an input in pixels.
 
     Raises:
-        WeightsError: not the weights of a YOLOX.
+        WeightsError: not the weights of a detector of edgecv.
     """
-    model = yolox_from_state(read_checkpoint(weights), str(weights))
-    return Deployed(model, height, width)
+    return Deployed(read_detector(weights), height, width)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from edgecv.errors import WeightsError
 from edgecv.models.shapes import answers, narrow
+from edgecv.models.state_dict import load_all
 from edgecv.models.yolox import VARIANTS, Yolox, YoloxConfig
 
 STEM = "backbone.backbone.stem.conv.conv.weight"
 CLASSES = "head.cls_preds.0.weight"
 SPLIT = "backbone.backbone.dark2.0.dconv.conv.weight"
 BLOCK = re.compile(r"backbone\.backbone\.dark2\.1\.m\.(\d+)\.conv1\.conv\.weight")
-SHOWN = 3
 
 
 def config_of(state: Mapping[str, Tensor]) -> YoloxConfig:
@@ -45,27 +44,13 @@ def yolox_from_state(state: Mapping[str, Tensor], origin: str) -> Yolox:
         WeightsError: keys miss, are unknown or differ in shape; values that are not finite.
     """
     model = _built_for(state)
-    expected = model.state_dict()
-    missing = [key for key in expected if key not in state]
-    unknown = [key for key in state if key not in expected]
-    differing = [
-        f"{key} is {tuple(state[key].shape)}, expected {tuple(expected[key].shape)}"
-        for key in expected
-        if key in state and state[key].shape != expected[key].shape
-    ]
-    problems = [
-        *_list("missing", missing, len(expected)),
-        *_list("unknown", unknown, len(state)),
-        *_list("of another shape", differing, len(expected)),
-    ]
-    if problems:
-        raise WeightsError(
-            f"{origin}: not the weights of a YOLOX: {'; '.join(problems)}. "
-            "Expected a checkpoint with the official names, or give the network as an ONNX file"
-        )
-    _refuse_not_finite(state, origin)
-    whole = {key: value.to(expected[key].dtype) for key, value in state.items()}
-    model.load_state_dict(whole, assign=True)
+    load_all(
+        model,
+        state,
+        origin,
+        "a YOLOX",
+        "Expected a checkpoint with the official names, or give the network as an ONNX file",
+    )
     return model.eval()
 
 
@@ -105,21 +90,5 @@ def _channels(model: Yolox, state: Mapping[str, Tensor]) -> int:
     return max([math.ceil(stem * found / built) for found, built in rows], default=stem)
 
 
-def _refuse_not_finite(state: Mapping[str, Tensor], origin: str) -> None:
-    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise WeightsError(
-            f"{origin}: {len(broken)} tensors hold values that are not finite, "
-            f"e.g. '{broken[0]}': training diverged or the file is damaged"
-        )
-
-
 def _rows(state: Mapping[str, Tensor], key: str, default: int) -> int:
     return state[key].shape[0] if key in state and state[key].ndim else default
-
-
-def _list(what: str, names: Collection[str], total: int) -> list[str]:
-    if not names:
-        return []
-    more = ", ..." if len(names) > SHOWN else ""
-    return [f"{len(names)} of {total} keys {what} ({', '.join([*names][:SHOWN])}{more})"]

@@ -90,15 +90,15 @@ def _place_checkpoint(
 ) -> tuple[ModelSpec, dict[str, Any]]:
     from edgecv.models.checkpoint import read_about, read_checkpoint, write_checkpoint
     from edgecv.models.class_names import class_names
-    from edgecv.models.yolox import variant_name
-    from edgecv.models.yolox_weights import yolox_from_state
+    from edgecv.models.detector import detector_from_state, name_of
 
-    model = yolox_from_state(read_checkpoint(path), str(path))
-    name = variant_name(model.config)
     about = read_about(path)
+    model = detector_from_state(read_checkpoint(path), about.architecture, str(path))
+    name = name_of(model.config)
     size = settings.input_size or about.input_size or SIZES.get(name, SIZE)
     names = class_names(model.config.classes, settings.classes, about.class_names, context.data)
-    write_checkpoint(bundle.new_file(WEIGHTS), model.state_dict())
+    about = about._replace(class_names=names, input_size=size)
+    write_checkpoint(bundle.new_file(WEIGHTS), model.state_dict(), about)
     spec = ModelSpec(name=name, class_names=names, input=InputSpec(width=size, height=size))
     return spec, {"source": "checkpoint", "architecture": name, "classes": len(names)}
 

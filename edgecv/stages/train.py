@@ -14,7 +14,7 @@ from edgecv.stages import Context
 from edgecv.stages.load import LABELS, SIZE, SIZES, SOURCE, WEIGHTS
 
 if TYPE_CHECKING:
-    from edgecv.models.yolox import Yolox, YoloxConfig
+    from edgecv.models.detector import Config, Detector
     from edgecv.training.loop import Trained
     from edgecv.training.splits import Parts
 
@@ -25,7 +25,7 @@ FOLDER = "training"
 class Job(NamedTuple):
     """What another process needs to train along with the first."""
 
-    config: YoloxConfig
+    config: Config
     settings: TrainSettings
     data: Path | None
     input_size: int
@@ -40,7 +40,7 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
         DataError: the pictures cannot be used.
         EdgecvError: the loss is not finite, or memory does not suffice.
     """
-    from edgecv.models.yolox import variant_name
+    from edgecv.models.detector import name_of
     from edgecv.training.outcome import described, device_name, outcome
     from edgecv.training.processes import from_first, world
     from edgecv.training.splits import open_parts
@@ -49,7 +49,7 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
     parts = open_parts(context.data, settings, size)
     names = parts.train.class_names
     model, kept = _first_network(bundle, settings, names)
-    name = variant_name(model.config)
+    name = name_of(model.config)
     warnings = _warnings(context.data, settings, size)
     for line in (*parts.notes, *warnings, kept):
         say(line)
@@ -75,16 +75,18 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
 
 def follow() -> None:
     """Train along with the first process until it says that all is done."""
-    from edgecv.models.yolox import Yolox
+    from edgecv.models.detector import build
     from edgecv.training.processes import from_first
     from edgecv.training.splits import open_parts
 
     while (job := from_first(None)) is not None:
         parts = open_parts(job.data, job.settings, job.input_size)
-        _train(Yolox(job.config), parts, job.settings, job.input_size, job.folder)
+        _train(build(job.config), parts, job.settings, job.input_size, job.folder)
 
 
-def _train(model: Yolox, parts: Parts, settings: TrainSettings, size: int, folder: Path) -> Trained:
+def _train(
+    model: Detector, parts: Parts, settings: TrainSettings, size: int, folder: Path
+) -> Trained:
     from edgecv.training.loop import Task, train
 
     return train(model, Task(parts.train, parts.val, settings, size, folder))
@@ -92,7 +94,7 @@ def _train(model: Yolox, parts: Parts, settings: TrainSettings, size: int, folde
 
 def _first_network(
     bundle: Bundle, settings: TrainSettings, names: tuple[str, ...]
-) -> tuple[Yolox, str]:
+) -> tuple[Detector, str]:
     """The network as it is before the first step, and a line on where it comes from."""
     from edgecv.training.transfer import for_classes, new_network
 
@@ -102,16 +104,15 @@ def _first_network(
     return for_classes(_network(bundle), bundle.spec.class_names, names, settings.seed)
 
 
-def _network(bundle: Bundle) -> Yolox:
-    from edgecv.models.checkpoint import read_checkpoint
-    from edgecv.models.yolox_weights import yolox_from_state
+def _network(bundle: Bundle) -> Detector:
+    from edgecv.models.detector import read_detector
 
     if bundle.path(SOURCE).is_file():
         raise ModelError(
             f"{bundle.metrics('load').get('weights')}: an ONNX file cannot be trained. Give the "
             "checkpoint that it came from (.pth, .pt, .safetensors)"
         )
-    return yolox_from_state(read_checkpoint(bundle.path(WEIGHTS)), WEIGHTS)
+    return read_detector(bundle.path(WEIGHTS))
 
 
 def _size(bundle: Bundle, settings: TrainSettings) -> int:
@@ -148,10 +149,11 @@ def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -
 
 
 def _place(bundle: Bundle, trained: Trained, spec: ModelSpec, folder: Path) -> None:
-    from edgecv.models.checkpoint import About, read_checkpoint, write_checkpoint
+    from edgecv.models.checkpoint import read_about, read_checkpoint, write_checkpoint
     from edgecv.training.journal import HISTORY, TENSORBOARD
 
-    about = About(spec.class_names, spec.input.width)
+    about = read_about(trained.weights)
+    about = about._replace(class_names=spec.class_names, input_size=spec.input.width)
     write_checkpoint(bundle.new_file(WEIGHTS), read_checkpoint(trained.weights), about)
     shutil.copyfile(folder / HISTORY, bundle.new_file(f"{FOLDER}/{HISTORY}"))
     shutil.copytree(folder / TENSORBOARD, bundle.path(f"{FOLDER}/{TENSORBOARD}"))

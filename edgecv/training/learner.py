@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from edgecv.errors import EdgecvError
-from edgecv.models.yolox import Yolox
+from edgecv.models.detector import Detector
 from edgecv.recipe import TrainSettings
 from edgecv.training.batches import Batch
 from edgecv.training.losses import Loss
@@ -29,7 +29,7 @@ class Learner:
     Args:
         model: moved to the device and trained in place.
         settings: of the training.
-        loss: what is minimised.
+        loss: what is minimised; the weights of one that is a module are moved too.
         here: this process; with several, each gets the weights of the first.
 
     Attributes:
@@ -37,7 +37,7 @@ class Learner:
         averaged: its moving average, in eval mode: what is validated and kept.
     """
 
-    def __init__(self, model: Yolox, settings: TrainSettings, loss: Loss, here: World) -> None:
+    def __init__(self, model: Detector, settings: TrainSettings, loss: Loss, here: World) -> None:
         # convs on a CPU and tensor cores read the channels of a pixel together
         self.model = model.to(here.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.model, settings.freeze)
@@ -46,7 +46,8 @@ class Learner:
         if here.size > 1:
             self._network = DistributedDataParallel(self.model)
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self._optimiser = make_optimiser(self.model, settings)
+        self._learnt = loss.to(here.device) if isinstance(loss, nn.Module) else nn.Module()
+        self._optimiser = make_optimiser(nn.ModuleList((self.model, self._learnt)), settings)
         self._type = _precision(settings, here.device)
         half = self._type == torch.float16  # whose small gradients would vanish
         self._scaler = torch.amp.GradScaler(here.device.type, enabled=half)
@@ -85,6 +86,7 @@ class Learner:
         return {
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
+            "loss": self._learnt.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "scaler": self._scaler.state_dict(),
             "rng": torch.get_rng_state(),
@@ -95,6 +97,7 @@ class Learner:
         """Go back to what `state` gave."""
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
+        self._learnt.load_state_dict(state["loss"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["rng"])

@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
 from edgecv.data.samples import Dataset
 from edgecv.errors import EdgecvError
-from edgecv.models.yolox import Yolox
+from edgecv.models.checkpoint import About
+from edgecv.models.detector import Detector, architecture_of
 from edgecv.training.batches import batches
 from edgecv.training.journal import Journal, Row
 from edgecv.training.learner import Learner, digest_of, stop_not_finite
@@ -26,7 +28,12 @@ from edgecv.training.validation import truth_of, validate
 __all__ = ["Task", "Trained", "train"]
 
 
-def train(model: Yolox, task: Task, loss: Loss = detection_loss) -> Trained:
+def train(
+    model: Detector,
+    task: Task,
+    loss: Loss = detection_loss,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> Trained:
     """Train a network, or go on with a training that was stopped.
 
     On a CPU, with the same number of threads and processes, a training that was killed and called
@@ -35,7 +42,8 @@ def train(model: Yolox, task: Task, loss: Loss = detection_loss) -> Trained:
     Args:
         model: with its first weights; changed in place.
         task: what it learns from.
-        loss: what is minimised.
+        loss: what is minimised; one that is a module learns too, and is kept with the checkpoints.
+        also: what decides the result beside all these, by name, for messages.
 
     Raises:
         UsageError: the folder holds a training of other settings, weights or data.
@@ -50,6 +58,7 @@ def train(model: Yolox, task: Task, loss: Loss = detection_loss) -> Trained:
             "input size": task.input_size,
             "training pictures": task.train.digest,
             "validation pictures": task.val.digest,
+            **also,
         },
     )
     state = from_first(read_state(task.folder, of) if not here.rank else None)
@@ -160,7 +169,8 @@ class _Training:
         score = validate(averaged, task.val, self._truth, task.input_size)
         if score.mAP > self.position.best:
             self.position.best = score.mAP
-            write_best(task.folder, averaged.state_dict())
+            about = About(architecture=architecture_of(averaged.config))
+            write_best(task.folder, averaged.state_dict(), about)
         return {
             "mAP": score.mAP,
             "mAP50": score.mAP50,

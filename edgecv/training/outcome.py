@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from edgecv.metrics.detection import DetectionScore
-from edgecv.models.checkpoint import read_checkpoint
-from edgecv.models.yolox_weights import yolox_from_state
+from edgecv.models.detector import read_detector
 from edgecv.training.mistakes import above, keep_worst, mistakes
 from edgecv.training.pictures import DatasetPictures, Pictures
 from edgecv.training.processes import world
@@ -34,7 +33,7 @@ def outcome(trained: Trained, val: Pictures, input_size: int, folder: Path) -> d
     Returns:
         Plain values: how long it took, which epoch is the best, and its score.
     """
-    model = yolox_from_state(read_checkpoint(trained.weights), str(trained.weights)).eval()
+    model = read_detector(trained.weights)
     # laid out as it was when it was validated in training: the score is the same to the bit
     model = model.to(world().device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     truth, found = truth_of(val), answers(model, val, input_size)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from edgecv.errors import EdgecvError, UsageError
-from edgecv.models.checkpoint import write_checkpoint
+from edgecv.models.checkpoint import NOTHING, About, write_checkpoint
 from edgecv.recipe import TrainSettings
 
 CHECKPOINT, BEST = "last.pt", "best.safetensors"
@@ -39,9 +39,9 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     replace_with(folder / CHECKPOINT, lambda path: path.write_bytes(whole.getbuffer()))
 
 
-def write_best(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
+def write_best(folder: Path, weights: Mapping[str, torch.Tensor], about: About = NOTHING) -> None:
     """Replace the best weights in one step."""
-    replace_with(folder / BEST, lambda path: write_checkpoint(path, weights))
+    replace_with(folder / BEST, lambda path: write_checkpoint(path, weights, about))
 
 
 def replace_with(path: Path, write: Any) -> None:

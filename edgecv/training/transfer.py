@@ -7,20 +7,21 @@ from collections.abc import Sequence
 
 import torch
 
-from edgecv.models.yolox import VARIANTS, Yolox, YoloxConfig
+from edgecv.models.detector import Config, Detector, build
+from edgecv.models.yolox import VARIANTS, YoloxConfig
 
 PRIOR = 0.01  # Lin et al. 2017 (RetinaNet): few anchors see an object, so say so from the start
 NAMED = 4
 
 
-def new_network(variant: str, classes: int, seed: int) -> Yolox:
+def new_network(variant: str, classes: int, seed: int) -> Detector:
     """A published variant with random weights, which follow from the seed alone."""
     return new_network_of(YoloxConfig(*VARIANTS[variant], classes=classes), seed)
 
 
 def for_classes(
-    model: Yolox, had: Sequence[str], wanted: Sequence[str], seed: int
-) -> tuple[Yolox, str]:
+    model: Detector, had: Sequence[str], wanted: Sequence[str], seed: int
+) -> tuple[Detector, str]:
     """The network with its class predictions re-made, and a line on what was kept.
 
     A class that the network knows by its name, case aside, keeps its weights.
@@ -56,11 +57,11 @@ def _told(kept: int, total: int, wanted: Sequence[str], known: set[int]) -> str:
     )
 
 
-def new_network_of(config: YoloxConfig, seed: int) -> Yolox:
+def new_network_of(config: Config, seed: int) -> Detector:
     """Random weights that follow from the seed alone; every class is as unlikely as `PRIOR`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Yolox(config)
+        model = build(config)
     for layers in (model.head.cls_preds, model.head.obj_preds):
         for name, value in layers.state_dict().items():
             if name.endswith("bias"):
@@ -68,12 +69,12 @@ def new_network_of(config: YoloxConfig, seed: int) -> Yolox:
     return model
 
 
-def freeze(model: Yolox, part: str) -> None:
+def freeze(model: Detector, part: str) -> None:
     """Keep `backbone` (the pyramid and all before it) as it is, or nothing (`none`)."""
     model.backbone.requires_grad_(part == "none")
 
 
-def training_mode(model: Yolox) -> None:
+def training_mode(model: Detector) -> None:
     """Train mode, but for what is frozen: its batch norms keep their statistics."""
     model.train()
     model.backbone.train(next(model.backbone.parameters()).requires_grad)

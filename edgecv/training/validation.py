@@ -13,7 +13,7 @@ from edgecv.data.dataset import Dataset
 from edgecv.data.samples import Mark, make_sample
 from edgecv.metrics.detection import DetectionScore, score_detections
 from edgecv.models.deploy import Decode
-from edgecv.models.yolox import Yolox
+from edgecv.models.detector import Detector
 from edgecv.progress import bar, say
 from edgecv.recipe import EvaluateSettings
 from edgecv.runtime.postprocess import postprocess
@@ -44,7 +44,9 @@ def truth_of(pictures: Pictures) -> Dataset:
     return Dataset(pictures.name, Path(pictures.name), "custom", names, tuple(samples))
 
 
-def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) -> DetectionScore:
+def validate(
+    model: Detector, pictures: Pictures, truth: Dataset, input_size: int
+) -> DetectionScore:
     """Score a network by COCO's protocol, without an interval.
 
     Args:
@@ -56,7 +58,7 @@ def validate(model: Yolox, pictures: Pictures, truth: Dataset, input_size: int) 
     return score(truth, answers(model, pictures, input_size), resamples=0)
 
 
-def answers(model: Yolox, pictures: Pictures, input_size: int) -> list[Detections]:
+def answers(model: Detector, pictures: Pictures, input_size: int) -> list[Detections]:
     """What a network in eval mode finds on each picture; say where its answer overflows."""
     if isinstance(pictures, DatasetPictures):
         pictures = DatasetPictures(pictures.dataset)  # as large as they are, none kept
@@ -76,7 +78,7 @@ def score(
     return score_detections(truth, found, names, max_boxes=most, resamples=resamples)
 
 
-def _detections(model: Yolox, pictures: Pictures, input_size: int) -> Iterator[Detections]:
+def _detections(model: Detector, pictures: Pictures, input_size: int) -> Iterator[Detections]:
     # early on, the statistics of norms lag so far behind the weights that a box can overflow;
     # whether training itself goes wrong is told by its loss
     broken = 0
