@@ -69,7 +69,7 @@ def command(
     path = recipe_file.find(name)
     chosen = () if target is None else (f"build.targets=[{','.join(_targets(target))}]",)
     recipe = recipe_file.load(path, (*overrides, *chosen))
-    context = Context(weights, data, calibration, ("edgecv", *sys.argv[1:]))
+    context = Context(weights, data, calibration, command=("edgecv", *sys.argv[1:]))
     if out is None:
         out = Path("runs") / f"{path.stem}-{stem_of(weights_of(recipe, context))}"
     if dry_run:
