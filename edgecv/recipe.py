@@ -161,18 +161,21 @@ class PruneSettings(Record):
         "measured when needed.",
     )
     importance: Literal["magnitude", "bn", "taylor"] = Field(
-        "magnitude",
-        description="What a channel is worth: its weights, its batch norms' scale, or what the "
-        "loss would rise without it.",
+        "taylor",
+        description="What a channel of a layer is worth: by its weights (magnitude), by the scale "
+        "of its batch norms (bn), or by what the loss would rise without it (taylor).",
     )
     batches: int = Field(8, gt=0, description="Batches that taylor looks at.")
     round_to: int = Field(8, ge=1, le=128, description="Channels are kept in multiples of this.")
     floor: float = Field(
-        0.1, gt=0, le=1, description="Share of its channels that every layer keeps at least."
+        0.125, gt=0, le=1, description="Share of its channels that every layer keeps at least."
     )
     steps: int = Field(3, gt=0, le=100, description="Cuts, each followed by fine-tuning.")
     sensitivity: int = Field(
-        8, ge=0, description="Pictures on which the plot of sensitivity is measured; 0: no plot."
+        8,
+        ge=0,
+        description="Training pictures on which the loss is measured with parts of each layer "
+        "gone, to weigh layers against each other; 0: all weigh the same.",
     )
     train: TrainSettings | None = Field(
         None, description="Fine-tuning after each cut; absent: none."

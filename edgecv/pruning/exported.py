@@ -26,7 +26,7 @@ OPSET = 17
 
 
 def export(model: Yolox, size: int, path: Path) -> onnx.ModelProto:
-    """Write the float graph of a network for `size` pixels, as the export stage does."""
+    """Write the float graph of a network for `size` pixels; engines simplify it themselves."""
     network = Deployed(model.cpu(), size, size)
     graph = export_onnx(network, size, size, 1, OPSET)
     return write_graph(graph, path, simplify=True, drop_prefix=WRAPPER)

@@ -28,11 +28,9 @@ MEASURES = {
 
 
 def importance(graph: Graph, groups: Sequence[Group], by: str) -> dict[str, Floats]:
-    """(width,) of each group, by its name; 0 or more.
+    """(width,) of each group, by its name; 0 or more, and 1 in all.
 
-    By `taylor` the model's gradients must be there (`add_gradients`), and the values of all groups
-    compare: they are in units of the loss. The others say nothing across groups, so that each
-    group's are its shares of 1.
+    By `taylor` the model's gradients must be there (`add_gradients`).
 
     Raises:
         UsageError: `bn` on a group without batch norms.
@@ -47,8 +45,8 @@ def importance(graph: Graph, groups: Sequence[Group], by: str) -> dict[str, Floa
                 "batch norm behind it. Take magnitude or taylor"
             )
         worth = np.maximum(values.double().cpu().numpy(), 0.0)
-        total = worth.sum()
-        found[group.name] = worth if by == "taylor" or not total else worth / total
+        # of channels that are all worth nothing one is as good as another
+        found[group.name] = worth / worth.sum() if worth.any() else worth + 1 / len(worth)
     return found
 
 

@@ -19,11 +19,12 @@ from edgecv.pruning.groups import Graph, Group, cut
 from edgecv.pruning.importance import Floats, add_gradients, importance
 from edgecv.pruning.job import Job, Remembered, check_same, remember
 from edgecv.pruning.search import Limits, choose, limits
-from edgecv.pruning.sensitivity import RATIOS, sensitivity, still_batches
+from edgecv.pruning.sensitivity import HALF, RATIOS, sensitivity, still_batches, weighed
 from edgecv.recipe import TrainSettings
-from edgecv.training.batches import batches
+from edgecv.training.batches import Batch, batches
 from edgecv.training.loop import Task, train
 from edgecv.training.processes import world
+from edgecv.training.splits import Parts
 from edgecv.training.validation import truth_of, validate
 
 # the time of a cut network is predicted, then measured; where it is longer, more is cut
@@ -151,9 +152,9 @@ def _cut_once(
     """
     now, told = before, Remembered()
     for tries in range(1, TRIES + 1):
-        graph = Graph(now.model)
+        graph = Graph(now.model.to(world().device))
         groups = graph.groups()
-        worth = _worth(graph, groups, job)
+        worth = _weighed(graph, groups, job)
         costs = _costs(now, job, first=now is original)
         whole = total(costs, channels_of(now.convs, groups, {}))
         choice = choose(groups, worth, costs, whole * min(goal / now.share, 1.0), allowed)
@@ -197,9 +198,22 @@ def _worth(graph: Graph, groups: list[Group], job: Job) -> dict[str, Floats]:
     if job.settings.importance == "taylor" and job.parts is not None:
         settings = job.settings.train or TrainSettings()
         seen = batches(job.parts.train, settings, job.size, epoch=settings.epochs - 1)
-        graph.model.to(world().device)
         add_gradients(graph, islice(seen, job.settings.batches))
     return importance(graph, groups, job.settings.importance)
+
+
+def _weighed(graph: Graph, groups: list[Group], job: Job) -> dict[str, Floats]:
+    """What each channel is worth, as far as it is known how groups compare."""
+    worth = _worth(graph, groups, job)
+    if job.parts is None or not job.settings.sensitivity:
+        return worth
+    loss, found = sensitivity(graph, groups, worth, _seen(job, job.parts), (HALF,))
+    return weighed(worth, loss, found, 0)
+
+
+def _seen(job: Job, parts: Parts) -> list[Batch]:
+    # what chooses the layers is not what scores them
+    return still_batches(parts.train, job.size, job.settings.sensitivity)
 
 
 def _sensitivity(model: Yolox, job: Job) -> Remembered:
@@ -207,8 +221,9 @@ def _sensitivity(model: Yolox, job: Job) -> Remembered:
         return {}
     graph = Graph(model.to(world().device))
     groups = graph.groups()
-    seen = still_batches(job.parts.val, job.size, job.settings.sensitivity)
-    loss, found = sensitivity(graph, groups, _worth(graph, groups, job), seen)
+    seen = _seen(job, job.parts)
+    worth = _worth(graph, groups, job)
+    loss, found = sensitivity(graph, groups, worth, seen)
     return {"loss": loss, "ratios": RATIOS, "groups": [one._asdict() for one in found]}
 
 

@@ -17,7 +17,10 @@ from edgecv.training.batches import Batch, batches
 from edgecv.training.losses import detection_loss
 from edgecv.training.pictures import Pictures
 
-RATIOS = (0.25, 0.5, 0.75)
+HALF = 0.5
+RATIOS = (0.25, HALF, 0.75)
+# of the loss: so little is noise, and a group is worth something even where cutting it helps
+LEAST = 0.002
 BATCH = 8
 
 
@@ -27,7 +30,7 @@ class Sensitivity(NamedTuple):
     Attributes:
         group: its name.
         width: its channels.
-        losses: of the network at each of RATIOS.
+        losses: of the network at each ratio.
     """
 
     group: str
@@ -62,7 +65,11 @@ def mean_loss(graph: Graph, seen: Sequence[Batch]) -> float:
 
 
 def sensitivity(
-    graph: Graph, groups: Sequence[Group], worth: Mapping[str, Floats], seen: Sequence[Batch]
+    graph: Graph,
+    groups: Sequence[Group],
+    worth: Mapping[str, Floats],
+    seen: Sequence[Batch],
+    ratios: Sequence[float] = RATIOS,
 ) -> tuple[float, list[Sensitivity]]:
     """The loss of the whole network, and with each group alone cut by its least important channels.
 
@@ -71,6 +78,7 @@ def sensitivity(
         groups: to cut in turn.
         worth: importance of their channels.
         seen: pictures to look at.
+        ratios: shares of the channels to cut, ascending.
     """
     whole = copy.deepcopy(graph.model.state_dict())
     before = mean_loss(graph, seen)
@@ -79,7 +87,7 @@ def sensitivity(
         for group in groups:
             order = np.argsort(worth[group.name], kind="stable")
             losses = []
-            for ratio in RATIOS:
+            for ratio in ratios:
                 # what is gone at one ratio is gone at the next
                 silence(graph, group.name, order[: round(ratio * group.width)].tolist())
                 losses.append(mean_loss(graph, seen))
@@ -87,3 +95,18 @@ def sensitivity(
             found.append(Sensitivity(group.name, group.width, tuple(losses)))
             advance()
     return before, found
+
+
+def weighed(
+    worth: Mapping[str, Floats], before: float, found: Sequence[Sensitivity], at: int
+) -> dict[str, Floats]:
+    """Importance in units of the loss: of each group what it rises when half of the group is gone.
+
+    Args:
+        worth: 1 in all, of each group.
+        before: loss of the whole network.
+        found: of all groups.
+        at: which of the losses is that with half gone.
+    """
+    rises = {one.group: max(one.losses[at] - before, LEAST * before) for one in found}
+    return {name: values * rises[name] for name, values in worth.items()}
