@@ -25,6 +25,8 @@ VERBS = {
     "track": ("edgecv.cli.track:command", "Track the boxes of a MOT folder, and score it."),
     "run": ("edgecv.cli.run:command", "Detect and track the objects of videos or cameras."),
     "bundle": ("edgecv.cli.bundle:command", "Sign, verify, pack and unpack a bundle."),
+    "service": ("edgecv.cli.service:command", "Keep a run going with systemd."),
+    "deploy": ("edgecv.cli.deploy:command", "Bring a bundle to a device over ssh."),
     "data": ("edgecv.cli.data:command", "Check a data set before it is trained on, or draw one."),
     "doctor": ("edgecv.cli.doctor:command", "Say what this machine can run and build."),
 }

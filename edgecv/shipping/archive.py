@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from edgecv.bundle import MANIFEST, SIGNATURE, Bundle
 from edgecv.errors import BundleError
@@ -28,7 +28,7 @@ def shipped_names(bundle: Bundle) -> list[str]:
     return first + sorted(bundle.manifest.files)
 
 
-def write_archive(bundle: Bundle, stream: BinaryIO) -> int:
+def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:
     """Write a bundle's archive to a stream, piece by piece; gives its length in bytes.
 
     Args:

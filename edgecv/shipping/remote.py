@@ -1,0 +1,147 @@
+"""Another machine, reached by the ssh of this one: the user's own keys, agent and configuration."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from edgecv.errors import EdgecvError, UsageError
+
+# ssh's own failures, as against those of the command it runs
+SSH_FAILED = 255
+NOT_FOUND = 127
+# a connection that is dead is given up after 4 x 15 s, not after hours
+_ALIVE = ("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended.
+
+    Attributes:
+        status: its exit status.
+        out, err: what it printed.
+    """
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        """The last line it said, which is edgecv's own message when it is edgecv that failed."""
+        lines = (self.err or self.out).strip().splitlines()
+        return lines[-1].removeprefix("edgecv: ") if lines else f"exit status {self.status}"
+
+
+class Remote:
+    """A context manager: its commands share one connection, so that a password is asked for once.
+
+    Args:
+        destination: user@host, or a name of the ssh configuration.
+        port, identity, config: as ssh's -p, -i and -F; None leaves it to the configuration.
+
+    Raises:
+        UsageError: a destination that ssh would take for an option.
+    """
+
+    def __init__(
+        self,
+        destination: str,
+        port: int | None = None,
+        identity: Path | None = None,
+        config: Path | None = None,
+    ) -> None:
+        if not destination or destination.startswith("-") or destination.split() != [destination]:
+            raise UsageError(f"{destination!r}: no host; expected user@host")
+        self.destination = destination
+        self._folder = tempfile.TemporaryDirectory(prefix="edgecv-ssh-")
+        shared = f"ControlPath={self._folder.name}/s"
+        self._ssh = ["ssh", "-T", *(["-F", str(config)] if config else [])]
+        for option in (*_ALIVE, "ControlMaster=auto", "ControlPersist=60", shared):
+            self._ssh += ["-o", option]
+        self._ssh += [] if port is None else ["-p", str(port)]
+        self._ssh += [] if identity is None else ["-i", str(identity)]
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        stop = [*self._ssh, "-O", "exit", "--", self.destination]
+        subprocess.run(stop, capture_output=True)
+        self._folder.cleanup()
+
+    def run(self, command: str, feed: Callable[[IO[bytes]], object] | None = None) -> Done:
+        """Run a line of shell there.
+
+        Args:
+            command: for the shell of the user there.
+            feed: writes what the command reads from its stdin.
+
+        Raises:
+            EdgecvError: the machine cannot be reached, the connection broke, or no ssh is here.
+        """
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            status = self._run([*self._ssh, "--", self.destination, command], feed, out, err)
+            done = Done(status, _text(out), _text(err))
+        if done.status == SSH_FAILED:
+            raise EdgecvError(
+                f"{self.destination}: ssh says: {done.reason}. Try: ssh {self.destination} true"
+            )
+        return done
+
+    def _run(
+        self,
+        command: Sequence[str],
+        feed: Callable[[IO[bytes]], object] | None,
+        out: IO[bytes],
+        err: IO[bytes],
+    ) -> int:
+        source = subprocess.DEVNULL if feed is None else subprocess.PIPE
+        try:
+            process = subprocess.Popen(command, stdin=source, stdout=out, stderr=err)
+        except FileNotFoundError as error:
+            raise EdgecvError("no ssh on this machine: apt-get install openssh-client") from error
+        try:
+            if feed is not None and process.stdin is not None:
+                try:
+                    feed(process.stdin)
+                    process.stdin.close()
+                except BrokenPipeError:
+                    pass  # it ended early, and says why on its stderr
+            return process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            if process.stdin is not None:
+                _close(process.stdin)
+
+
+def words(*parts: str) -> str:
+    """Words for a shell, each as it is."""
+    return " ".join(map(shlex.quote, parts))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return

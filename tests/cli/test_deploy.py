@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import free_port
+from click.testing import CliRunner, Result
+from signed_bundles import own_config, trust
+from small_videos import null_bundle
+from ssh_server import Device
+
+from edgecv.bundle import Bundle, Variant
+from edgecv.cli.deploy import command
+from edgecv.errors import BundleError, EdgecvError, UsageError
+from edgecv.shipping import device as steps
+from edgecv.shipping.keys import config_folder, make_key, read_private
+from edgecv.shipping.signature import sign
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    device = Device(tmp_path_factory.mktemp("device"))
+    with device.serving():
+        yield device
+
+
+@pytest.fixture
+def device(served: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """A device without any bundle, and this user's configuration without keys."""
+    own_config(tmp_path / "config", monkeypatch)
+    monkeypatch.setattr(steps, "SETTLE_S", 0.0)
+    shutil.rmtree(served.place, ignore_errors=True)
+    for name in ("unit", "works", "falls", "systemctl.log", "config"):
+        path = served.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    served.trust_host("host")
+    return served
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return null_bundle(tmp_path / "bundle").folder
+
+
+def deploy(device: Device, bundle: Path, *options: str) -> Result:
+    arguments = [str(bundle), *device.arguments, *options]
+    return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+
+
+def quickly(device: Device, bundle: Path, *options: str) -> str:
+    """Deploy without a real run; gives the name of the version."""
+    told = deploy(device, bundle, "--remote-command", "quick", "--json", *options).stdout
+    return os.path.basename(json.loads(told)["version"])
+
+
+def changed(bundle: Path, text: str) -> Path:
+    """The bundle with another file, so that its versions can be told apart."""
+    opened = Bundle.open(bundle)
+    opened.write_json("note.json", text)
+    opened.save()
+    return bundle
+
+
+def serve_with_systemd(device: Device) -> None:
+    (device.folder / "unit").write_text(f"ExecStart=edgecv run {device.place}/current --source 0")
+
+
+def test_a_bundle_arrives_is_tried_and_goes_live(device: Device, bundle: Path) -> None:
+    result = deploy(device, bundle)
+    for step in ("copying 0.0 MB", "trying it on 10 frames of conveyor://", "no service edgecv"):
+        assert step in result.stderr
+    assert f"127.0.0.1:{device.place}/current is versions/" in result.stdout
+    (version,) = device.versions()
+    assert device.current() == version
+    arrived = Bundle.open(device.place / "current")
+    assert arrived.manifest == Bundle.open(bundle).manifest
+    assert arrived.verify() == []
+
+
+def test_old_versions_stay_but_not_all(device: Device, bundle: Path) -> None:
+    old = [f"2026010{day}-120000-0123456789ab" for day in (1, 2, 3)]
+    for name in (*old, "mine"):
+        (device.place / "versions" / name).mkdir(parents=True)
+    told = json.loads(deploy(device, bundle, "--remote-command", "quick", "--json",
+                             "--keep", "1").stdout)  # fmt: skip
+    assert told["removed"] == old[:2]
+    assert device.versions() == sorted([old[2], device.current(), "mine"])
+
+
+def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
+    device: Device, bundle: Path, tmp_path: Path
+) -> None:
+    key = config_folder() / "signing.key"
+    make_key(key)
+    sign(Bundle.open(bundle), read_private(key))
+    trusted = device.folder / "config" / "edgecv" / "trusted_keys"
+    trusted.mkdir(parents=True)
+    shutil.copy(f"{key}.pub", trusted)
+    told = deploy(device, bundle, "--engine", "null", "--json")
+    assert json.loads(told.stdout)["engine"] == "null"
+    assert (device.place / "current" / "built" / "manifest.json").is_file()
+    # of a key that the device does not trust
+    make_key(tmp_path / "other")
+    sign(Bundle.open(bundle), read_private(tmp_path / "other"))
+    before = device.current()
+    with pytest.raises(EdgecvError, match=r"the bundle did not arrive: .*not trusted here"):
+        deploy(device, bundle)
+    assert device.versions() == [before]
+
+
+def test_a_bundle_that_fails_its_test_never_goes_live(device: Device, bundle: Path) -> None:
+    before = quickly(device, bundle)
+    broken = Bundle.open(bundle)
+    broken.new_file("engines/broken.onnx").write_bytes(b"no graph")
+    broken.update(variants=(Variant(name="onnxruntime-fp32", engine="onnxruntime",
+                                    precision="fp32", file="engines/broken.onnx"),))  # fmt: skip
+    broken.save()
+    with pytest.raises(EdgecvError, match=r"the test on 10 frames failed: .*broken\.onnx"):
+        deploy(device, bundle)
+    assert device.versions() == [before]
+    assert device.current() == before
+
+
+def test_the_service_is_started_again_on_the_new_version(device: Device, bundle: Path) -> None:
+    serve_with_systemd(device)
+    told = json.loads(deploy(device, bundle, "--remote-command", "quick", "--json").stdout)
+    assert told["service"] == "edgecv"
+    assert "restart edgecv.service" in (device.folder / "systemctl.log").read_text()
+
+
+@pytest.mark.parametrize("how", ["does not come up", "does not stay up"])
+def test_a_service_that_fails_brings_the_former_version_back(
+    device: Device, bundle: Path, how: str
+) -> None:
+    serve_with_systemd(device)
+    before = quickly(device, bundle)
+    (device.folder / "works").write_text(before)
+    if how == "does not stay up":
+        (device.folder / "falls").touch()
+    told = rf"service edgecv {how}.*\. Rolled back: versions/{before} is live$"
+    with pytest.raises(EdgecvError, match=told):
+        quickly(device, changed(bundle, "new"))
+    assert device.current() == before
+    assert device.versions() == [before]
+    # the first, the new one, the first again
+    log = (device.folder / "systemctl.log").read_text()
+    assert log.count("restart edgecv.service") == 3
+
+
+def test_a_first_deployment_whose_service_fails_leaves_nothing_live(
+    device: Device, bundle: Path
+) -> None:
+    serve_with_systemd(device)
+    (device.folder / "works").write_text("none")
+    with pytest.raises(EdgecvError, match=r"does not come up.*Rolled back: nothing is live"):
+        quickly(device, bundle)
+    assert not (device.place / "current").is_symlink()
+    assert device.versions() == []
+
+
+def test_a_way_back_that_fails_too_is_told(device: Device, bundle: Path) -> None:
+    before = quickly(device, bundle)
+    serve_with_systemd(device)
+    (device.folder / "works").write_text("none")
+    with pytest.raises(
+        EdgecvError, match=rf"Rolling back to versions/{before} failed too: .*come up"
+    ):
+        quickly(device, changed(bundle, "new"))
+    assert device.current() == before
+
+
+def test_a_service_that_runs_something_else_is_left_alone(device: Device, bundle: Path) -> None:
+    (device.folder / "unit").write_text("ExecStart=edgecv run /other/current --source 0")
+    quickly(device, bundle)
+    assert "restart" not in (device.folder / "systemctl.log").read_text()
+
+
+def test_a_copy_that_is_cut_off_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
+    before = quickly(device, bundle)
+    Bundle.open(bundle).new_file("large").write_bytes(os.urandom(20_000_000))
+    Bundle.open(bundle).save()
+    started = device.folder / "started"
+    device.add_program(
+        "slow", f'[ "$1" = bundle ] && {{ touch {started}; sleep 1; }}; exec edgecv "$@"'
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "edgecv",
+            "deploy",
+            str(bundle),
+            *device.arguments,
+            "--remote-command",
+            "slow",
+        ],
+        env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(started.exists)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    wait_until(lambda: device.versions() == [before])
+    time.sleep(1.5)  # the other side has begun late, and ends for want of the rest
+    wait_until(lambda: device.versions() == [before])
+    assert device.current() == before
+
+
+def test_a_full_disk_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
+    before = quickly(device, bundle)
+    versions = device.place / "versions"
+    kept = versions.rename(device.place / "kept")
+    versions.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(versions)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted here")
+    try:
+        opened = Bundle.open(bundle)
+        opened.new_file("large").write_bytes(os.urandom(8_000_000))
+        opened.save()
+        # enough room when the first bytes arrive, and none when the last do
+        device.add_program(
+            "filling",
+            f'[ "$1" = bundle ] || exec edgecv "$@"\n(head -c 4000000; '
+            f'head -c 50000000 /dev/zero >{versions}/filler; cat) 2>/dev/null | edgecv "$@"',
+        )
+        with pytest.raises(EdgecvError, match=r"did not arrive: .*no space left on the disk"):
+            deploy(device, bundle, "--remote-command", "filling")
+        assert device.versions() == ["filler"]
+        # and with too little room from the begin, nothing is written
+        with pytest.raises(EdgecvError, match=r"did not arrive: .*MB free on the disk"):
+            deploy(device, bundle)
+        assert device.versions() == ["filler"]
+    finally:
+        subprocess.run(["umount", str(versions)], check=True)
+    versions.rmdir()
+    kept.rename(versions)
+    assert device.current() == before
+
+
+def test_a_machine_that_is_not_there_is_told_in_a_line(device: Device, bundle: Path) -> None:
+    arguments = [str(bundle), *device.arguments]
+    arguments[arguments.index("--port") + 1] = str(free_port())
+    with pytest.raises(EdgecvError, match=r"127\.0\.0\.1: ssh says: .*Connection refused") as error:
+        CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    assert error.value.exit_status == 1
+    assert "\n" not in str(error.value)
+
+
+def test_another_host_key_stops_everything(device: Device, bundle: Path) -> None:
+    device.trust_host("stranger")
+    with pytest.raises(EdgecvError, match="Host key verification failed"):
+        deploy(device, bundle)
+    assert not device.place.exists()
+
+
+def test_a_key_that_the_machine_does_not_know_is_told(device: Device, bundle: Path) -> None:
+    config = device.folder / "stranger_config"
+    config.write_text(device.config.read_text().replace("/user\n", "/stranger\n"))
+    with pytest.raises(EdgecvError, match="Permission denied"):
+        deploy(device, bundle, "--ssh-config", str(config))
+
+
+def test_a_device_without_edgecv_is_told_where_to_look(device: Device, bundle: Path) -> None:
+    with pytest.raises(EdgecvError, match=r"no 'edgecvv' there.*--remote-command"):
+        deploy(device, bundle, "--remote-command", "edgecvv")
+    device.add_program("dumb", "echo broken >&2; exit 3")
+    with pytest.raises(EdgecvError, match="'dumb' does not run: broken"):
+        deploy(device, bundle, "--remote-command", "dumb")
+
+
+def test_a_folder_that_is_something_else_is_left_alone(device: Device, bundle: Path) -> None:
+    (device.place / "current").mkdir(parents=True)
+    with pytest.raises(EdgecvError, match="current is no link"):
+        deploy(device, bundle)
+    assert device.versions() == []
+
+
+def test_a_bundle_that_is_not_in_order_is_not_sent(device: Device, bundle: Path) -> None:
+    (bundle / "stray").touch()
+    with pytest.raises(BundleError, match="stray is not in the manifest"):
+        quickly(device, bundle)
+    assert device.versions() == []
+    make_key(config_folder() / "key")
+    trust(config_folder() / "key.pub")
+    with pytest.raises(BundleError, match="not signed"):
+        quickly(device, bundle)
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=id", "", "a b"])
+def test_what_is_no_host_is_refused(bundle: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="expected user@host"):
+        CliRunner().invoke(
+            command, [str(bundle), "--", host], catch_exceptions=False, standalone_mode=False
+        )
+
+
+def wait_until(condition: object, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
