@@ -121,11 +121,11 @@ def compare(options: argparse.Namespace, video: str) -> Row:
     return {name: median(row[name] for row in rows) for name in rows[0]}
 
 
-def repeated(video: str, frames: int, folder: str) -> str:
+def repeated(video: str, frames: int, folder: str, name: str = "long.mkv") -> str:
     """A file with the packets of a video again and again, until it has so many frames."""
     import av
 
-    path = str(Path(folder) / "long.mkv")
+    path = str(Path(folder) / name)
     with av.open(path, "w") as out:
         stream, shift, written = None, 0, 0
         while written < frames:
