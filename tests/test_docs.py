@@ -122,7 +122,7 @@ def test_every_edgecv_call_parses_and_names_a_recipe_and_settings_that_exist(pag
             if args not in blocks and (isinstance(error, click.MissingParameter) or "NAME" in args):
                 continue
             raise
-        name = options.get("recipe") or options.get("name")
+        name = options.get("recipe") or (args[0] == "recipes" and options.get("name"))
         if name and not str(name).endswith(".yaml"):
             recipe_file.load(recipe_file.find(str(name)), tuple(options.get("overrides") or ()))
 
