@@ -24,6 +24,8 @@ from edgecv.shipping import device as steps
 from edgecv.shipping.keys import config_folder, make_key, read_private
 from edgecv.shipping.signature import sign
 
+OLD = [f"2026010{day}-120000-0123456789ab" for day in (1, 2, 3)]
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
@@ -55,18 +57,17 @@ def deploy(device: Device, bundle: Path, *options: str) -> Result:
     return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
 
 
-def quickly(device: Device, bundle: Path, *options: str) -> str:
-    """Deploy without a real run; gives the name of the version."""
+def quickly(device: Device, bundle: Path, *options: str) -> dict:
+    """Deploy without a real run; gives what is printed as JSON."""
     told = deploy(device, bundle, "--remote-command", "quick", "--json", *options).stdout
-    return os.path.basename(json.loads(told)["version"])
+    return json.loads(told)
 
 
-def changed(bundle: Path, text: str) -> Path:
-    """The bundle with another file, so that its versions can be told apart."""
-    opened = Bundle.open(bundle)
-    opened.write_json("note.json", text)
-    opened.save()
-    return bundle
+def live(device: Device) -> str:
+    """Make a version live, as an earlier deployment would have left it."""
+    (device.place / "versions" / OLD[-1]).mkdir(parents=True, exist_ok=True)
+    (device.place / "current").symlink_to(f"versions/{OLD[-1]}")
+    return OLD[-1]
 
 
 def serve_with_systemd(device: Device) -> None:
@@ -85,14 +86,18 @@ def test_a_bundle_arrives_is_tried_and_goes_live(device: Device, bundle: Path) -
     assert arrived.verify() == []
 
 
-def test_old_versions_stay_but_not_all(device: Device, bundle: Path) -> None:
-    old = [f"2026010{day}-120000-0123456789ab" for day in (1, 2, 3)]
-    for name in (*old, "mine"):
-        (device.place / "versions" / name).mkdir(parents=True)
-    told = json.loads(deploy(device, bundle, "--remote-command", "quick", "--json",
-                             "--keep", "1").stdout)  # fmt: skip
-    assert told["removed"] == old[:2]
-    assert device.versions() == sorted([old[2], device.current(), "mine"])
+def test_old_versions_stay_but_not_all_and_other_services_are_left_alone(
+    device: Device, bundle: Path
+) -> None:
+    live(device)
+    for name in (*OLD[:2], "mine"):
+        (device.place / "versions" / name).mkdir()
+    (device.folder / "unit").write_text("ExecStart=edgecv run /other/current --source 0")
+    told = quickly(device, bundle, "--keep", "1")
+    assert told["removed"] == OLD[:2]
+    assert device.versions() == sorted([OLD[2], device.current(), "mine"])
+    assert told["service"] is None
+    assert "restart" not in (device.folder / "systemctl.log").read_text()
 
 
 def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
@@ -117,7 +122,7 @@ def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
 
 
 def test_a_bundle_that_fails_its_test_never_goes_live(device: Device, bundle: Path) -> None:
-    before = quickly(device, bundle)
+    before = live(device)
     broken = Bundle.open(bundle)
     broken.new_file("engines/broken.onnx").write_bytes(b"no graph")
     broken.update(variants=(Variant(name="onnxruntime-fp32", engine="onnxruntime",
@@ -130,9 +135,10 @@ def test_a_bundle_that_fails_its_test_never_goes_live(device: Device, bundle: Pa
 
 
 def test_the_service_is_started_again_on_the_new_version(device: Device, bundle: Path) -> None:
+    live(device)
     serve_with_systemd(device)
-    told = json.loads(deploy(device, bundle, "--remote-command", "quick", "--json").stdout)
-    assert told["service"] == "edgecv"
+    told = quickly(device, bundle)
+    assert (told["service"], told["before"]) == ("edgecv", f"versions/{OLD[-1]}")
     assert "restart edgecv.service" in (device.folder / "systemctl.log").read_text()
 
 
@@ -141,18 +147,18 @@ def test_a_service_that_fails_brings_the_former_version_back(
     device: Device, bundle: Path, how: str
 ) -> None:
     serve_with_systemd(device)
-    before = quickly(device, bundle)
+    before = live(device)
     (device.folder / "works").write_text(before)
     if how == "does not stay up":
         (device.folder / "falls").touch()
     told = rf"service edgecv {how}.*\. Rolled back: versions/{before} is live$"
     with pytest.raises(EdgecvError, match=told):
-        quickly(device, changed(bundle, "new"))
+        quickly(device, bundle)
     assert device.current() == before
     assert device.versions() == [before]
-    # the first, the new one, the first again
+    # the new one, the former again
     log = (device.folder / "systemctl.log").read_text()
-    assert log.count("restart edgecv.service") == 3
+    assert log.count("restart edgecv.service") == 2
 
 
 def test_a_first_deployment_whose_service_fails_leaves_nothing_live(
@@ -167,24 +173,18 @@ def test_a_first_deployment_whose_service_fails_leaves_nothing_live(
 
 
 def test_a_way_back_that_fails_too_is_told(device: Device, bundle: Path) -> None:
-    before = quickly(device, bundle)
+    before = live(device)
     serve_with_systemd(device)
     (device.folder / "works").write_text("none")
     with pytest.raises(
         EdgecvError, match=rf"Rolling back to versions/{before} failed too: .*come up"
     ):
-        quickly(device, changed(bundle, "new"))
+        quickly(device, bundle)
     assert device.current() == before
 
 
-def test_a_service_that_runs_something_else_is_left_alone(device: Device, bundle: Path) -> None:
-    (device.folder / "unit").write_text("ExecStart=edgecv run /other/current --source 0")
-    quickly(device, bundle)
-    assert "restart" not in (device.folder / "systemctl.log").read_text()
-
-
 def test_a_copy_that_is_cut_off_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
-    before = quickly(device, bundle)
+    before = live(device)
     Bundle.open(bundle).new_file("large").write_bytes(os.urandom(20_000_000))
     Bundle.open(bundle).save()
     started = device.folder / "started"
@@ -216,7 +216,7 @@ def test_a_copy_that_is_cut_off_leaves_the_old_version_live(device: Device, bund
 
 
 def test_a_full_disk_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
-    before = quickly(device, bundle)
+    before = live(device)
     versions = device.place / "versions"
     kept = versions.rename(device.place / "kept")
     versions.mkdir()
