@@ -15,9 +15,9 @@ from edgecv.engines import open_engine
 from edgecv.engines._layers import profile
 from edgecv.metrics.layers import CALLS, LayerTable, as_table, noise
 from edgecv.models.deploy import Deployed
+from edgecv.models.detector import Detector
 from edgecv.models.export_torch import WRAPPER, export_onnx
 from edgecv.models.onnx_write import write_graph
-from edgecv.models.yolox import Yolox
 from edgecv.pruning.conv_times import Engine
 
 # the networks take turns: what slows the machine for a second slows both
@@ -25,7 +25,7 @@ ROUNDS, TURN, WARM_UP = 10, 8, 5
 OPSET = 17
 
 
-def export(model: Yolox, size: int, path: Path) -> onnx.ModelProto:
+def export(model: Detector, size: int, path: Path) -> onnx.ModelProto:
     """Write the float graph of a network for `size` pixels; engines simplify it themselves."""
     network = Deployed(model.cpu(), size, size)
     graph = export_onnx(network, size, size, 1, OPSET)

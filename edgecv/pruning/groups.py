@@ -11,7 +11,7 @@ import torch
 import torch_pruning as tp
 from torch import nn
 
-from edgecv.models.yolox import Yolox
+from edgecv.models.detector import Detector
 
 # side of the picture that is traced: the least that all strides divide twice
 TRACED = 64
@@ -43,7 +43,7 @@ class Graph:
         model: on the CPU or a GPU.
     """
 
-    def __init__(self, model: Yolox) -> None:
+    def __init__(self, model: Detector) -> None:
         self.model = model
         self.names = {module: name for name, module in model.named_modules()}
         device = next(model.parameters()).device
@@ -107,7 +107,7 @@ def makes_channels(dependency: Any) -> bool:
     return bool(dependency.handler.__name__ == "prune_out_channels")
 
 
-def cut(model: Yolox, channels: Mapping[str, Sequence[int]]) -> Yolox:
+def cut(model: Detector, channels: Mapping[str, Sequence[int]]) -> Detector:
     """A copy without some channels.
 
     Args:

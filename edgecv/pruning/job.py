@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from edgecv.bundle import write_atomically
 from edgecv.errors import EdgecvError, UsageError
 from edgecv.metrics.layers import LayerTable
-from edgecv.models.yolox import Yolox
+from edgecv.models.detector import Detector
 from edgecv.pruning.conv_times import Engine
 from edgecv.recipe import PruneSettings
 from edgecv.training.learner import digest_of
@@ -65,7 +65,7 @@ def remember(path: Path, make: Callable[[], Remembered]) -> Remembered:
         ) from error
 
 
-def check_same(job: Job, model: Yolox) -> None:
+def check_same(job: Job, model: Detector) -> None:
     """Refuse a folder with the half-done pruning of other settings, weights or data.
 
     Raises:

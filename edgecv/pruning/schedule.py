@@ -7,10 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from edgecv.models.checkpoint import read_checkpoint, write_checkpoint
+import onnx
+
+from edgecv.models.checkpoint import About, write_checkpoint
+from edgecv.models.detector import Detector, architecture_of, read_detector
 from edgecv.models.graph import parameter_count
-from edgecv.models.yolox import Yolox
-from edgecv.models.yolox_weights import yolox_from_state
 from edgecv.progress import say
 from edgecv.pruning.convs import Conv, read_convs
 from edgecv.pruning.costs import Costs, channels_of, latency_costs, macs_costs, total
@@ -30,7 +31,7 @@ from edgecv.training.validation import truth_of, validate
 # the time of a cut network is predicted, then measured; where it is longer, more is cut
 TRIES, TOLERANCE = 3, 0.02
 
-ORIGINAL, CUT = "original.onnx", "cut.safetensors"
+ORIGINAL, CUT, GRAPH = "original.onnx", "cut.safetensors", "cut.onnx"
 
 
 class Pruned(NamedTuple):
@@ -41,7 +42,7 @@ class Pruned(NamedTuple):
         told: plain values, see `prune`.
     """
 
-    model: Yolox
+    model: Detector
     told: Remembered
 
 
@@ -57,18 +58,18 @@ class _Measured:
         share: of the original's cost, by the measure of the settings.
     """
 
-    model: Yolox
+    model: Detector
     path: Path
     convs: dict[str, Conv]
     parameters: int
-    share: float
+    share: float = 1.0
 
     @property
     def macs(self) -> int:
         return sum(conv.macs(conv.inputs, conv.outputs) for conv in self.convs.values())
 
 
-def prune(model: Yolox, job: Job) -> Pruned:
+def prune(model: Detector, job: Job) -> Pruned:
     """Cut a network to the share of its costs that the settings name, and fine-tune it.
 
     Stopped at any instant, the same call goes on after the last step of its last training.
@@ -128,12 +129,13 @@ def _step(
     weights, score = place / CUT, told["mAP_cut"]
     if job.settings.train is not None and job.parts is not None:
         task = Task(job.parts.train, job.parts.val, job.settings.train, job.size, place)
-        trained = train(_read(weights), task)
+        trained = train(read_detector(weights), task)
         weights = trained.weights
         score = max(row["mAP"] for row in trained.history if "mAP" in row)
         say(f"fine-tuned {number}/{job.settings.steps}: mAP {score:.4f}")
-    after = _measured(_read(weights), job, place / "network.onnx", told["share"])
-    return after, {**told, "mAP": score}
+    # fine-tuning changes no shape: the graph of the cut stands for it
+    after = _described(read_detector(weights), place / GRAPH, onnx.load(place / GRAPH))
+    return replace(after, share=told["share"]), {**told, "mAP": score}
 
 
 def _cut_once(
@@ -160,16 +162,17 @@ def _cut_once(
         choice = choose(groups, worth, costs, whole * min(goal / now.share, 1.0), allowed)
         predicted = now.share * choice.after / choice.before
         smaller = cut(now.model, choice.gone)
-        now, times = _compared(smaller, original, job, place / "network.onnx")
+        now, times = _compared(smaller, original, job, place / GRAPH)
         told = {"goal": goal, "predicted": predicted, **times, **_told(now), "tries": tries}
         if now.share <= goal * (1 + TOLERANCE):
             break
-    write_checkpoint(place / CUT, now.model.state_dict())
+    about = About(architecture=architecture_of(now.model.config))
+    write_checkpoint(place / CUT, now.model.state_dict(), about)
     return {**told, "mAP_cut": _score(now.model, job)}
 
 
 def _compared(
-    model: Yolox, original: _Measured, job: Job, path: Path
+    model: Detector, original: _Measured, job: Job, path: Path
 ) -> tuple[_Measured, Remembered]:
     now = _measured(model, job, path)
     if not job.settings.latency:
@@ -180,10 +183,13 @@ def _compared(
     return replace(now, share=quick / slow), times
 
 
-def _measured(model: Yolox, job: Job, path: Path, share: float = 1.0) -> _Measured:
+def _measured(model: Detector, job: Job, path: Path) -> _Measured:
     path.parent.mkdir(parents=True, exist_ok=True)
-    graph = export(model, job.size, path)
-    return _Measured(model, path, read_convs(graph), parameter_count(graph), share)
+    return _described(model, path, export(model, job.size, path))
+
+
+def _described(model: Detector, path: Path, graph: onnx.ModelProto) -> _Measured:
+    return _Measured(model, path, read_convs(graph), parameter_count(graph))
 
 
 def _costs(now: _Measured, job: Job, first: bool) -> Costs:
@@ -216,7 +222,7 @@ def _seen(job: Job, parts: Parts) -> list[Batch]:
     return still_batches(parts.train, job.size, job.settings.sensitivity)
 
 
-def _sensitivity(model: Yolox, job: Job) -> Remembered:
+def _sensitivity(model: Detector, job: Job) -> Remembered:
     if job.parts is None or not job.settings.sensitivity:
         return {}
     graph = Graph(model.to(world().device))
@@ -227,7 +233,7 @@ def _sensitivity(model: Yolox, job: Job) -> Remembered:
     return {"loss": loss, "ratios": RATIOS, "groups": [one._asdict() for one in found]}
 
 
-def _score(model: Yolox, job: Job) -> float | None:
+def _score(model: Detector, job: Job) -> float | None:
     """mAP on the validation pictures; None where there are none."""
     if job.parts is None:
         return None
@@ -240,7 +246,3 @@ def _score(model: Yolox, job: Job) -> float | None:
 
 def _told(measured: _Measured) -> Remembered:
     return {"macs": measured.macs, "parameters": measured.parameters}
-
-
-def _read(weights: Path) -> Yolox:
-    return yolox_from_state(read_checkpoint(weights), str(weights))

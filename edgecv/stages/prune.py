@@ -13,7 +13,7 @@ from edgecv.stages import Context
 from edgecv.stages.load import LABELS, SOURCE, WEIGHTS
 
 if TYPE_CHECKING:
-    from edgecv.models.yolox import Yolox
+    from edgecv.models.detector import Detector
     from edgecv.pruning.job import Job
     from edgecv.training.splits import Parts
 
@@ -34,6 +34,7 @@ def run(bundle: Bundle, settings: PruneSettings, context: Context) -> dict[str, 
         EngineError: the engine refuses the network.
     """
     from edgecv.models.checkpoint import About, write_checkpoint
+    from edgecv.models.detector import architecture_of
     from edgecv.pruning.schedule import prune
 
     if bundle.path(SOURCE).is_file():
@@ -46,7 +47,7 @@ def run(bundle: Bundle, settings: PruneSettings, context: Context) -> dict[str, 
     model = _network(bundle, parts)
     job = _job(bundle, settings, context, parts, size)
     found = prune(model, job)
-    about = About(bundle.spec.class_names, size)
+    about = About(bundle.spec.class_names, size, architecture_of(found.model.config))
     write_checkpoint(bundle.new_file(WEIGHTS), found.model.state_dict(), about)
     bundle.write_json(f"{FOLDER}/{FOLDER}.json", found.told)
     unit = "MACs" if settings.macs else "time"
@@ -86,12 +87,11 @@ def _parts(settings: PruneSettings, context: Context, size: int) -> Parts | None
     return parts
 
 
-def _network(bundle: Bundle, parts: Parts | None) -> Yolox:
-    from edgecv.models.checkpoint import read_checkpoint
-    from edgecv.models.yolox_weights import yolox_from_state
+def _network(bundle: Bundle, parts: Parts | None) -> Detector:
+    from edgecv.models.detector import read_detector
     from edgecv.training.transfer import for_classes
 
-    model = yolox_from_state(read_checkpoint(bundle.path(WEIGHTS)), WEIGHTS)
+    model = read_detector(bundle.path(WEIGHTS))
     if parts is None:
         return model
     had, wanted = bundle.spec.class_names, parts.train.class_names

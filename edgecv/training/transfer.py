@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from edgecv.models.detector import Config, Detector, build
+from edgecv.models.shapes import narrow
 from edgecv.models.yolox import VARIANTS, YoloxConfig
 
 PRIOR = 0.01  # Lin et al. 2017 (RetinaNet): few anchors see an object, so say so from the start
@@ -36,6 +38,7 @@ def for_classes(
     fresh = new_network_of(model.config._replace(classes=len(wanted)), seed)
     state = model.state_dict()
     kept = {name: value for name, value in state.items() if not name.startswith("head.cls_preds.")}
+    narrow(fresh, kept | _resized(state, len(wanted)))
     fresh.load_state_dict(kept, strict=False)
     rows = {name.casefold(): row for row, name in enumerate(had)}
     known = [
@@ -46,6 +49,12 @@ def for_classes(
         for to, row in known:
             new[to] = old[row]
     return fresh, _told(len(kept), len(state), wanted, {to for to, _ in known})
+
+
+def _resized(state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
+    """The class predictions of as many classes, empty: a pruned network's read fewer channels."""
+    names = [name for name in state if name.startswith("head.cls_preds.")]
+    return {name: torch.empty((classes, *state[name].shape[1:]), device="meta") for name in names}
 
 
 def _told(kept: int, total: int, wanted: Sequence[str], known: set[int]) -> str:
