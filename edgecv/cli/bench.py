@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.cli._bench_layers import bench_layers
 from edgecv.engines import ENGINES
 from edgecv.errors import BundleError, UsageError
 from edgecv.progress import say
@@ -36,6 +37,9 @@ DEFAULTS = BenchSettings()
 @click.option("--queries", type=click.IntRange(1), default=DEFAULTS.queries, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=DEFAULTS.rounds, show_default=True)
 @click.option("--requests", type=click.IntRange(1), default=DEFAULTS.requests, show_default=True)
+@click.option(
+    "--layers", is_flag=True, help="Time every layer instead, and keep the times in BUNDLE."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
     bundle: Path,
@@ -44,11 +48,15 @@ def command(
     queries: int,
     rounds: int,
     requests: int,
+    layers: bool,
     as_json: bool,
 ) -> None:
     """Time the engines of BUNDLE in turns: engine alone, and from picture to boxes (e2e)."""
     opened = open_bundle(bundle)
     variants, skipped = _wanted(opened, engines)
+    if layers:
+        bench_layers(opened, variants, engines, as_json)
+        return
     settings = BenchSettings(queries=queries, rounds=rounds, requests=requests)
     found = bench(opened, variants, settings, pictures_of(data)) | {"skipped": skipped}
     if as_json:
