@@ -13,6 +13,8 @@ from rich.table import Table
 
 from edgecv.bundle import Bundle, Manifest, ModelSpec, sha256_of
 from edgecv.errors import BundleError
+from edgecv.shipping.built import add_built
+from edgecv.shipping.signature import is_signed, read_signature
 
 WIDTH = 80
 
@@ -23,6 +25,7 @@ WIDTH = 80
 def command(bundle: Path, as_json: bool) -> None:
     """Print BUNDLE: its model, variants, stages and files; verify the sha256 of every file."""
     opened = Bundle.open(bundle)
+    add_built(opened, sealed=False)
     state = states(opened)
     if as_json:
         content = {"folder": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}
@@ -60,6 +63,10 @@ def _print(bundle: Bundle, state: dict[str, str]) -> None:
     console = Console(width=WIDTH, highlight=False, markup=False)
     manifest = bundle.manifest
     console.print(f"{bundle.folder}", style="bold", soft_wrap=True)
+    if is_signed(bundle.folder):
+        console.print(
+            f"signed by key {read_signature(bundle.folder).key}; see edgecv bundle verify"
+        )
     if manifest.spec is not None:
         _print_spec(console, manifest.spec, manifest.recipe)
     if manifest.variants:

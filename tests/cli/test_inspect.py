@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from signed_bundles import own_config, signed_bundle
 
 from edgecv.bundle import Bundle, InputSpec, Manifest, ModelSpec, StageRecord, Variant
+from edgecv.cli import build
 from edgecv.cli.inspect import command, states
 from edgecv.errors import BundleError
 
@@ -89,3 +91,16 @@ def test_a_bundle_without_anything_yet_is_printed(tmp_path: Path) -> None:
     result = inspect(tmp_path)
     assert result.exception is None
     assert result.output.strip().replace("\n", "") == str(tmp_path)
+
+
+def test_what_was_built_of_a_signed_bundle_is_printed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_config(tmp_path / "config", monkeypatch)
+    signed = signed_bundle(tmp_path / "bundle").folder
+    arguments = [str(signed), "--engine", "onnxruntime", "--precision", "int8"]
+    assert CliRunner().invoke(build.command, arguments).exit_code == 0
+    told = inspect(signed).output
+    assert "signed by key " in told
+    assert "onnxruntime-int8" in told
+    assert "ok" in next(line for line in told.splitlines() if line.strip().startswith("built/"))
