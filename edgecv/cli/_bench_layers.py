@@ -74,5 +74,6 @@ def _print(found: LayerTable) -> None:
     table.add_column("share", justify="right", no_wrap=True)
     for layer in slowest[:SHOWN]:
         share = layer.ms / found.layers_ms
-        table.add_row(escape(layer.name), layer.kind, f"{layer.ms:.3f}", f"{share:.1%}")
+        name = layer.nodes[0] if layer.nodes else layer.name
+        table.add_row(escape(name), layer.kind, f"{layer.ms:.3f}", f"{share:.1%}")
     Console(width=80).print(table)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from edgecv.bundle import Bundle, Record, StageRecord, Variant
 from edgecv.report.advice import advise
+from edgecv.report.pruning import pruning
 from edgecv.report.recommend import recommend
 from edgecv.report.schema import (
     Accuracy,
@@ -46,6 +47,7 @@ def collect(bundle: Bundle, command: Sequence[str] = ()) -> Report:
         model=bundle.spec.name,
         input_wh=(bundle.spec.input.width, bundle.spec.input.height),
         training=PAGE if trained(bundle) else None,
+        pruning=pruning(bundle.metrics("prune")),
         data=_part(DataSummary, evaluate.get("data")),
         environment=_environment(bundle, bench),
         threads=bench.get("threads"),

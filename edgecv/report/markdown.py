@@ -31,6 +31,7 @@ def render(report: Report) -> str:
         "\n".join(f"- {t.target}: `{t.file}`, {t.advice}" for t in report.targets),
         table(COLUMNS, map(_row, report.variants)) if report.variants else "",
         _power(report),
+        _pruned(report),
         _budget(report),
         _kept(report),
         f"Command: `{report.command}`" if report.command else "",
@@ -63,6 +64,19 @@ def _power(report: Report) -> str:
     of = f" ({report.device.power_of})" if report.device and report.device.power_of else ""
     lines = [f"Power{of}: {'; '.join(told)}." if told else "", tables.throttled(report) or ""]
     return "\n\n".join(line for line in lines if line)
+
+
+def _pruned(report: Report) -> str:
+    found = report.pruning
+    if found is None:
+        return ""
+    of = f" of {found.engine}" if found.engine else ""
+    return (
+        f"Pruned to {figures.share(found.share)} of the {found.unit}{of} "
+        f"({found.before.macs / 1e6:.0f} to {found.after.macs / 1e6:.0f} M MACs, "
+        f"{found.before.parameters / 1e6:.2f} to {found.after.parameters / 1e6:.2f} M parameters): "
+        f"mAP on val {figures.ap(found.before.mAP)} to {figures.ap(found.after.mAP)}."
+    )
 
 
 def _budget(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgecv.report import charts, heat, overlay, rows, shell, tables, tiles
+from edgecv.report import charts, heat, overlay, pruning, rows, shell, tables, tiles
 from edgecv.report.photos import Comparison
 from edgecv.report.plot import Axis, padded
 from edgecv.report.schema import Report, VariantReport
@@ -33,6 +33,7 @@ def render(
         **_common(report),
         **_measured(report, samples),
         **_quantized(report),
+        **_pruned(report),
         "comparison": comparison,
         "drawings": _drawings(comparison, class_names),
         "notes": [*notes, *tables.numerics_notes(report)],
@@ -92,6 +93,14 @@ def _quantized(report: Report) -> dict[str, Any]:
     }
 
 
+def _pruned(report: Report) -> dict[str, Any]:
+    found = report.pruning
+    return {
+        "sensitivity": pruning.sensitivity(found),
+        "pruned_layers": (pruning.most_sensitive(found) or found.layers) if found else (),
+    }
+
+
 def _map_axis(scored: Sequence[VariantReport]) -> Axis | None:
     ends: list[float] = []
     for v in scored:
@@ -111,6 +120,7 @@ def _contents(report: Report, values: Mapping[str, Any]) -> list[tuple[str, str]
         ("accuracy", "Accuracy", values["scored"]),
         ("speed", "Speed", values["timed"]),
         ("size", "Size", report.variants),
+        ("pruning", "Pruning", report.pruning),
         ("quantization", "Quantisation", report.quantization),
         ("parity", "Agreement", values["compared"] or values["acceptance"]),
         ("photos", "Photos", values["drawings"]),
