@@ -17,7 +17,7 @@ from edgecv.embedded import with_pictures
 from edgecv.errors import DataError, UsageError
 from edgecv.models.download import EMBEDDED, OFFICIAL, is_embedded, is_url
 from edgecv.progress import Advance, bar, say
-from edgecv.recipe import Recipe, TrainSettings
+from edgecv.recipe import DistillSettings, Recipe, TrainSettings
 from edgecv.stages import STAGES, Context, Input
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             digests["calibration"] = _digest(named, advance)
     if parts:
         digests["training"] = " ".join(map(_digest_of_training, parts))
+    if recipe.distill is not None:
+        digests["student"] = _digest_of_student(recipe.distill)
     return Inputs(context, dataset, digests)
 
 
@@ -180,6 +182,20 @@ def _beside(path: Path) -> list[Path]:
     entries = [entry for weight in graph.initializer for entry in weight.external_data]
     names = sorted({entry.value for entry in entries if entry.key == "location"})
     return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
+def _digest_of_student(settings: DistillSettings) -> str:
+    """Of the weights that it starts from, and of the photos that its teacher alone knows."""
+    from edgecv.models.student_weights import FETCHED, find_backbone_weights
+
+    told = weights = settings.backbone_weights or ""
+    if weights and weights != FETCHED:
+        told = sha256_of(find_backbone_weights(weights, settings.student))
+    if settings.unlabelled is not None:
+        photos = find_pictures(Path(settings.unlabelled).expanduser())
+        with bar("reading photos", len(photos)) as advance:
+            told += _digest(((path.name.encode(), path) for path in photos), advance)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _truth(dataset: Dataset) -> Iterable[tuple[bytes, Path]]:

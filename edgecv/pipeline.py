@@ -91,7 +91,8 @@ def compress(
     with locked(out):
         done, bundle = _former(out, planned.steps) if not fresh else (0, None)
         _remove_half_done(out, planned.steps if fresh else planned.steps[:done])
-        settled = "train" if any(step.name == "train" for step in planned.steps) else "load"
+        names = [step.name for step in planned.steps]
+        settled = next((name for name in ("distill", "train") if name in names), "load")
         for step in planned.steps[:done]:
             say(f"{step.name:<10} {'reused':>8}")
         for step in planned.steps[done:]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-Input = Literal["weights", "data", "training", "calibration"]
+# student: the weights of its backbone, and photos that the teacher alone knows
+Input = Literal["weights", "data", "training", "student", "calibration"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,19 @@ STAGES = {
         reads=("training",),
         after=("load",),
         machine=True,
+    ),
+    "distill": Stage(
+        "edgecv.stages.distill:run",
+        sources=(
+            *("distillation", "training", "models", "engines", "data", "metrics", *_PROCESS),
+            *("stages/load.py", "stages/train.py", "stages/export.py"),
+        ),
+        packages=(
+            *_NETWORK,
+            *("torchvision", "tensorboard", "safetensors", "hotcoco", *_PICTURES),
+        ),
+        reads=("training", "student"),
+        after=("load",),
     ),
     "export": Stage(
         "edgecv.stages.export:run",

@@ -18,6 +18,7 @@ from edgecv.types import Image
 if TYPE_CHECKING:
     import onnx
 
+    from edgecv.models.onnx_source import OnnxSource
     from edgecv.models.parity import Infer
 
 GRAPH = "model.onnx"
@@ -82,8 +83,20 @@ def _from_checkpoint(
 
 
 def _from_onnx(bundle: Bundle, settings: ExportSettings) -> tuple[onnx.ModelProto, Infer, str]:
-    from edgecv.models.onnx_source import infer_source, open_source
+    from edgecv.models.onnx_source import infer_source
     from edgecv.models.onnx_surgery import to_contract
+
+    source = bundle_source(bundle)
+    return to_contract(source, settings.batch, settings.opset), infer_source(source), ""
+
+
+def bundle_source(bundle: Bundle) -> OnnxSource:
+    """The ONNX file that a bundle was loaded from, as it came.
+
+    Raises:
+        ModelError: it cannot be read or decoded.
+    """
+    from edgecv.models.onnx_source import open_source
 
     size = bundle.spec.input
     load = LoadSettings(
@@ -92,8 +105,7 @@ def _from_onnx(bundle: Bundle, settings: ExportSettings) -> tuple[onnx.ModelProt
     )
     source = open_source(bundle.path(SOURCE), load)
     # messages name the file that was given
-    source = replace(source, path=Path(bundle.metrics("load").get("weights", source.path)))
-    return to_contract(source, settings.batch, settings.opset), infer_source(source), ""
+    return replace(source, path=Path(bundle.metrics("load").get("weights", source.path)))
 
 
 def _pictures(size: InputSpec, context: Context) -> tuple[list[Image], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgecv.bundle import Bundle, InputSpec, ModelSpec, sha256_of
+from edgecv.bundle import MANIFEST, Bundle, InputSpec, ModelSpec, sha256_of
 from edgecv.errors import UsageError, WeightsError
 from edgecv.recipe import LoadSettings
 from edgecv.stages import Context
@@ -29,6 +29,8 @@ def run(bundle: Bundle, settings: LoadSettings, context: Context) -> dict[str, A
     if weights is None:
         raise UsageError(f"no weights given: {_choices()}")
     path = find_weights(weights)
+    if Path(weights).expanduser().is_dir():
+        settings = _as_in_bundle(Path(weights).expanduser(), settings)
     place = _place_onnx if path.suffix.lower() == ".onnx" else _place_checkpoint
     spec, metrics = place(bundle, path, settings, context)
     bundle.new_file(LABELS).write_text("".join(f"{name}\n" for name in spec.class_names), "utf-8")
@@ -45,6 +47,8 @@ def run(bundle: Bundle, settings: LoadSettings, context: Context) -> dict[str, A
 def find_weights(weights: str) -> Path:
     """The local file that a path, a URL or a known name stands for; fetched when it is not here.
 
+    Of a bundle its own network: the checkpoint, or the ONNX file that it came from.
+
     Raises:
         WeightsError: there is no such file and no such name, or it cannot be fetched.
     """
@@ -57,8 +61,32 @@ def find_weights(weights: str) -> Path:
         return EMBEDDED_FILE
     if weights in OFFICIAL or is_url(weights):
         return fetch(OFFICIAL.get(weights, weights), check_fetched)
+    if (path / MANIFEST).is_file():
+        return _in_bundle(path)
     what = "a folder" if path.is_dir() else "no such file"
     raise WeightsError(f"{weights}: {what}; {_choices()}")
+
+
+def _in_bundle(folder: Path) -> Path:
+    name = next((name for name in (WEIGHTS, SOURCE) if (folder / name).is_file()), None)
+    if name is None:
+        raise WeightsError(f"{folder}: a bundle without {WEIGHTS} or {SOURCE}: {_choices()}")
+    if Bundle.open(folder).is_changed(name):
+        raise WeightsError(
+            f"{folder / name}: changed since the bundle was made; expected the file that its "
+            "manifest names. Copy the bundle again"
+        )
+    return folder / name
+
+
+def _as_in_bundle(folder: Path, settings: LoadSettings) -> LoadSettings:
+    """Class names and size of a bundle's network, where the recipe says nothing."""
+    spec = Bundle.open(folder).spec
+    size = spec.input.width if spec.input.width == spec.input.height else None
+    known = {"classes": spec.class_names, "input_size": size}
+    return settings.model_copy(
+        update={name: value for name, value in known.items() if getattr(settings, name) is None}
+    )
 
 
 def check_fetched(path: Path) -> None:
@@ -80,8 +108,8 @@ def _choices() -> str:
     from edgecv.models.download import EMBEDDED, OFFICIAL
 
     return (
-        "--weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX file, a URL, or the name "
-        f"of a download: {', '.join(OFFICIAL)}; or {EMBEDDED}, which comes with edgecv"
+        "--weights takes a checkpoint (.pth, .pt, .safetensors), an ONNX file, a bundle, a URL, or "
+        f"the name of a download: {', '.join(OFFICIAL)}; or {EMBEDDED}, which comes with edgecv"
     )
 
 

@@ -50,15 +50,15 @@ def run(bundle: Bundle, settings: TrainSettings, context: Context) -> dict[str, 
     names = parts.train.class_names
     model, kept = _first_network(bundle, settings, names)
     name = name_of(model.config)
-    warnings = _warnings(context.data, settings, size)
+    warnings = warnings_on(context.data, settings, size)
     for line in (*parts.notes, *warnings, kept):
         say(line)
     folder = context.scratch or bundle.path(f".{FOLDER}")
-    _say_start(parts, settings, size, folder)
+    say_start(parts, settings, size, folder)
     from_first(Job(model.config, settings, context.data, size, folder.absolute()))
     trained = _train(model, parts, settings, size, folder)
     spec = ModelSpec(name=name, class_names=names, input=InputSpec(width=size, height=size))
-    _place(bundle, trained, spec, folder)
+    place(bundle, trained, spec, folder)
     return {
         "command": [*context.command],
         "start": bundle.metrics("load").get("weights"),
@@ -127,7 +127,7 @@ def _size(bundle: Bundle, settings: TrainSettings) -> int:
     return spec.input.width
 
 
-def _warnings(data: Path | None, settings: TrainSettings, size: int) -> tuple[str, ...]:
+def warnings_on(data: Path | None, settings: TrainSettings, size: int) -> tuple[str, ...]:
     """What `edgecv data check` has to say; reads each picture once, as an epoch does."""
     if data is None or settings.custom is not None:
         return ()
@@ -136,7 +136,7 @@ def _warnings(data: Path | None, settings: TrainSettings, size: int) -> tuple[st
     return check(data, input_size=size).findings.warnings
 
 
-def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -> None:
+def say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -> None:
     from edgecv.training.processes import world
 
     here = world()
@@ -148,7 +148,7 @@ def _say_start(parts: Parts, settings: TrainSettings, size: int, folder: Path) -
     say(f"curves: tensorboard --logdir {folder}")
 
 
-def _place(bundle: Bundle, trained: Trained, spec: ModelSpec, folder: Path) -> None:
+def place(bundle: Bundle, trained: Trained, spec: ModelSpec, folder: Path) -> None:
     from edgecv.models.checkpoint import read_about, read_checkpoint, write_checkpoint
     from edgecv.training.journal import HISTORY, TENSORBOARD
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from edgecv.errors import UsageError
 from edgecv.recipe import TrainSettings
 from edgecv.training.augment import plain, vary
+from edgecv.training.mixed import Mixed
 from edgecv.training.pictures import Labelled, Pictures
 from edgecv.training.schedule import picture_side
 
@@ -35,7 +36,8 @@ class Batch(NamedTuple):
         images: (B, 3, S, S) uint8 BGR; S varies from step to step.
         boxes_xyxy: B tensors (N, 4) float32, pixels of the input.
         class_ids: B tensors (N,) int64.
-        indices: B places in the pictures; of a mosaic that of its first.
+        indices: B places in the pictures; of a mosaic that of its first, of mixed pictures without
+            ground truth one from `Mixed.labelled` on.
     """
 
     images: Tensor
@@ -87,9 +89,10 @@ def batches(
         side = picture_side(settings, input_size, epoch, position // settings.batch)
         draw = np.random.default_rng((settings.seed, PICTURE_STREAM, epoch, position))
         index = int(order[position % len(order)])
+        kind, at = pictures.pick(index, draw) if isinstance(pictures, Mixed) else (pictures, index)
         if epoch < settings.plain_from:
-            return vary(pictures, index, side, settings.augment, draw)
-        return plain(pictures.picture(index), side, settings.augment, draw)
+            return vary(kind, at, side, settings.augment, draw)
+        return plain(kind.picture(at), side, settings.augment, draw)
 
     steps = range(start, steps_an_epoch(len(pictures), settings.batch))
     places = [

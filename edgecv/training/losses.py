@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +30,18 @@ def detection_loss(
 
     Source: Ge et al. 2021 (arXiv 2107.08430), section 2.1; the overlap's loss is 1 - IoU^2.
     """
-    found = predictions(model(images))
-    objects = truth(batch.boxes_xyxy, batch.class_ids, images.device)
+    return loss_parts(predictions(model(images)), batch.boxes_xyxy, batch.class_ids, plain)
+
+
+def loss_parts(
+    found: Predictions, boxes_xyxy: Sequence[Tensor], class_ids: Sequence[Tensor], plain: bool
+) -> dict[str, Tensor]:
+    """The parts of the loss of what a network says of pictures, one or more, whose objects are
+    (n_i, 4) and (n_i,)."""
+    device = found.raw.device
+    objects = truth(boxes_xyxy, class_ids, device)
     matches = assign(found, objects)
-    count = torch.tensor(float(len(matches.objects)), device=images.device)
+    count = torch.tensor(float(len(matches.objects)), device=device)
     parts = _sums(found, objects, matches, plain)
     return {name: part / mean_over_processes(count).clamp(min=1) for name, part in parts.items()}
 

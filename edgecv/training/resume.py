@@ -97,6 +97,6 @@ def read_state(folder: Path, of: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _change(name: str, had: Any, has: Any) -> str:
-    if name.startswith("train."):
+    if name.startswith(("train.", "distill.")):
         return f"{name} was {had}, is {has}"
     return f"{name} changed"

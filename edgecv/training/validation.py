@@ -71,10 +71,14 @@ def answers(model: Detector, pictures: Pictures, input_size: int) -> list[Detect
 
 
 def score(
-    truth: Dataset, found: Sequence[Detections], resamples: int = PROTOCOL.resamples
+    truth: Dataset,
+    found: Sequence[Detections],
+    class_names: Sequence[str] | None = None,
+    resamples: int = PROTOCOL.resamples,
 ) -> DetectionScore:
-    """COCO's score of what a network of the truth's classes found, one a picture."""
-    names, most = truth.class_names, PROTOCOL.max_boxes
+    """COCO's score of what a network found, one a picture; its classes are the truth's, or have
+    these names."""
+    names, most = class_names or truth.class_names, PROTOCOL.max_boxes
     return score_detections(truth, found, names, max_boxes=most, resamples=resamples)
 
 
