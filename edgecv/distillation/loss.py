@@ -47,6 +47,16 @@ class Distillation(nn.Module):
             torch.manual_seed(settings.train.seed)
             self.adapters = Adapters(channels, teacher.channels) if channels else None
 
+    @property
+    def learned(self) -> list[str]:
+        """What the student learns from, in words."""
+        parts = {
+            "the ground truth": bool(self._settings.truth),
+            "the teacher's answers": self.columns is not None,
+            f"the teacher's features ({self._settings.features})": self.adapters is not None,
+        }
+        return [name for name, there in parts.items() if there]
+
     def forward(
         self, model: nn.Module, images: Tensor, batch: Batch, plain: bool
     ) -> dict[str, Tensor]:

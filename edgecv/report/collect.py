@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from edgecv.bundle import Bundle, Record, StageRecord, Variant
 from edgecv.report.advice import advise
+from edgecv.report.distillation import distillation
 from edgecv.report.pruning import pruning
 from edgecv.report.recommend import recommend
 from edgecv.report.schema import (
@@ -48,6 +49,7 @@ def collect(bundle: Bundle, command: Sequence[str] = ()) -> Report:
         input_wh=(bundle.spec.input.width, bundle.spec.input.height),
         training=PAGE if trained(bundle) else None,
         pruning=pruning(bundle.metrics("prune")),
+        distillation=distillation(bundle.metrics("distill")),
         data=_part(DataSummary, evaluate.get("data")),
         environment=_environment(bundle, bench),
         threads=bench.get("threads"),

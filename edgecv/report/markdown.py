@@ -32,6 +32,7 @@ def render(report: Report) -> str:
         table(COLUMNS, map(_row, report.variants)) if report.variants else "",
         _power(report),
         _pruned(report),
+        _distilled(report),
         _budget(report),
         _kept(report),
         f"Command: `{report.command}`" if report.command else "",
@@ -77,6 +78,24 @@ def _pruned(report: Report) -> str:
         f"{found.before.parameters / 1e6:.2f} to {found.after.parameters / 1e6:.2f} M parameters): "
         f"mAP on val {figures.ap(found.before.mAP)} to {figures.ap(found.after.mAP)}."
     )
+
+
+def _distilled(report: Report) -> str:
+    found = report.distillation
+    if found is None:
+        return ""
+    rows = (
+        [
+            f"{role}: {side.name}",
+            figures.ap(side.mAP),
+            figures.interval(side.interval),
+            f"{side.macs / 1e6:.0f}",
+            f"{side.parameters / 1e6:.2f}",
+        ]
+        for role, side in (("teacher", found.teacher), ("student", found.student))
+    )
+    columns = ("network", "mAP on val", "95% interval", "M MACs", "M parameters")
+    return f"Learned from {', '.join(found.learned)}:\n\n" + table(columns, rows)
 
 
 def _budget(report: Report) -> str:

@@ -121,6 +121,7 @@ def _contents(report: Report, values: Mapping[str, Any]) -> list[tuple[str, str]
         ("speed", "Speed", values["timed"]),
         ("size", "Size", report.variants),
         ("pruning", "Pruning", report.pruning),
+        ("distillation", "Teacher and student", report.distillation),
         ("quantization", "Quantisation", report.quantization),
         ("parity", "Agreement", values["compared"] or values["acceptance"]),
         ("photos", "Photos", values["drawings"]),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from edgecv.bundle import Record
+from edgecv.report.distillation import Distillation
 from edgecv.report.pruning import Pruning
 
 Interval = tuple[float, float]
@@ -177,6 +178,7 @@ class Report(Record):
         None, description="Page beside this one on how the network was trained; null: not here."
     )
     pruning: Pruning | None = None
+    distillation: Distillation | None = None
     data: DataSummary | None = Field(None, description="The ground truth that was scored on.")
     environment: dict[str, Any] = Field(description="The machine that measured.")
     threads: int | None = Field(None, description="Of each timed call.")

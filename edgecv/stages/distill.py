@@ -68,6 +68,7 @@ def _distil(
         "start": settings.backbone_weights,
         "kept": told,
         "teacher_weights": origin,
+        "learned": loss.learned,
         **scores,
         **_sides(teacher, before, model, settings.student, parts, size, scores),
     }

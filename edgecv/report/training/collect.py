@@ -19,7 +19,8 @@ from edgecv.report.training.schema import (
     TrainingReport,
 )
 
-STAGE, PAGE = "train", "training.html"
+# the last of these that ran made the network; distill keeps its training in a section of its own
+STAGES, PAGE = {"distill": "distill.train", "train": "train"}, "training.html"
 WEIGHTS, HISTORY, MISTAKES, WORST = (
     "weights.safetensors",
     "training/history.jsonl",
@@ -30,7 +31,7 @@ WEIGHTS, HISTORY, MISTAKES, WORST = (
 
 def trained(bundle: Bundle) -> bool:
     """Whether a bundle's network was trained in it."""
-    return bool(bundle.metrics(STAGE))
+    return any(bundle.metrics(stage) for stage in STAGES)
 
 
 def collect(bundle: Bundle) -> TrainingReport:
@@ -40,6 +41,7 @@ def collect(bundle: Bundle) -> TrainingReport:
         BundleError: it was not trained in this bundle, or files of it are missing.
     """
     record = _record(bundle)
+    settings = record.settings if record.stage == "train" else record.settings["train"]
     found, lines = record.metrics, _text(bundle, HISTORY).splitlines()
     mistakes = Mistakes.model_validate_json(_text(bundle, MISTAKES))
     return TrainingReport(
@@ -54,8 +56,8 @@ def collect(bundle: Bundle) -> TrainingReport:
         mistakes=mistakes,
         train=_part(found["train"]),
         val=_part(found["val"], found["boxes"]),
-        settings=record.settings,
-        changed=tuple(_changes(record.settings)),
+        settings=settings,
+        changed=tuple(_changes(settings, STAGES[record.stage])),
         environment=_environment(record.environment),
         command=shlex.join(found["command"]),
         **{name: found[name] for name in _AS_THEY_ARE},
@@ -69,7 +71,7 @@ _AS_THEY_ARE = (
 
 
 def _record(bundle: Bundle) -> StageRecord:
-    records = [one for one in bundle.manifest.history if one.stage == STAGE]
+    records = [one for one in bundle.manifest.history if one.stage in STAGES]
     if not records:
         raise BundleError(f"{bundle.folder}: not trained here; make a bundle with edgecv train")
     return records[-1]
@@ -109,11 +111,11 @@ def _classes(mistakes: Mistakes, found: Mapping[str, Any]) -> tuple[ClassResult,
     return tuple(results)
 
 
-def _changes(settings: Mapping[str, Any]) -> Iterator[Change]:
+def _changes(settings: Mapping[str, Any], section: str) -> Iterator[Change]:
     defaults = dict(_dotted(TrainSettings().model_dump(mode="json")))
     for name, value in _dotted(settings):
         if value != defaults.get(name):
-            yield Change(name=f"{STAGE}.{name}", value=value, default=defaults.get(name))
+            yield Change(name=f"{section}.{name}", value=value, default=defaults.get(name))
 
 
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
