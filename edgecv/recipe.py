@@ -260,10 +260,66 @@ class BudgetSettings(Record):
     )
 
 
+class QatAugmentSettings(AugmentSettings):
+    """Pictures as the device will see them, mirrored or not, and a little recoloured."""
+
+    mosaic: float = Field(0.0, ge=0, le=1, description="As in train.augment.")
+    degrees: float = Field(0.0, ge=0, le=180, description="As in train.augment.")
+    translate: float = Field(0.0, ge=0, le=1, description="As in train.augment.")
+    scale: Annotated[
+        tuple[PositiveFloat, PositiveFloat],
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    ] = Field((1.0, 1.0), description="As in train.augment.")
+    shear: float = Field(0.0, ge=0, lt=90, description="As in train.augment.")
+    multiscale: int = Field(0, ge=0, le=16, description="As in train.augment.")
+
+
+class QatTrainSettings(TrainSettings):
+    """Fine-tuning of a network that is trained already: few epochs at a low rate."""
+
+    epochs: int = Field(10, gt=0, description="Times that every picture is seen.")
+    lr: float = Field(
+        0.001, gt=0, description="Peak learning rate of 64 pictures a step; scaled with batch."
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Of weights; biases have none.")
+    ema: float = Field(
+        0.998, ge=0, lt=1, description="Decay of the averaged weights, which are the result."
+    )
+    precision: Literal["auto", "fp32", "amp"] = Field(
+        "fp32", description="16 bits would round values of 8 bits once more."
+    )
+    validate_every: int = Field(1, gt=0, description="Epochs from one validation to the next.")
+    augment: QatAugmentSettings = QatAugmentSettings()
+
+
+class QatSettings(Record):
+    """How method qat fine-tunes the network behind the roundings of the INT8 files."""
+
+    truth: float = Field(1.0, ge=0, description="Weight of the loss on the ground truth.")
+    response: float = Field(
+        1.0, ge=0, description="Weight of the loss on the answers of the float network."
+    )
+    confidence: float = Field(
+        0.1, gt=0, lt=1, description="Score from which a box of the float network's is kept."
+    )
+    train: QatTrainSettings = QatTrainSettings()
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> QatSettings:
+        if not self.truth and not self.response:
+            raise ValueError("truth and response are both 0, which leaves nothing to learn from")
+        return self
+
+
 class QuantizeSettings(Record):
     """How the INT8 files are made."""
 
-    method: Literal["ptq"] = Field("ptq", description="Post-training quantisation.")
+    method: Literal["ptq", "qat"] = Field(
+        "ptq",
+        description="ptq: from pictures alone. qat: then the weights learn to live with the "
+        "rounding, and each file that gains by it takes them.",
+    )
+    qat: QatSettings = QatSettings()
     observer: Observer = Field("auto", description="Range rule; auto: least error per tensor.")
     percentile: float = Field(99.99, gt=50, le=100, description="For observer percentile.")
     images: int = Field(300, ge=8, description="Most calibration pictures used.")
@@ -335,5 +391,6 @@ class Recipe(Record):
             self.train,
             self.prune and self.prune.train,
             self.distill and self.distill.train,
+            self.quantize and self.quantize.method == "qat" and self.quantize.qat.train,
         )
         return tuple(settings for settings in found if settings)
