@@ -27,9 +27,11 @@ def test_the_sections_are_the_stages_in_their_order() -> None:
 def test_every_setting_has_a_sentence_that_explains_it() -> None:
     settings = [(name, field) for name, field in sections(Recipe) if name.count(".")]
     assert len(settings) > 20
-    sections_within = {"quantize.budget", "train.augment"}
+    names = [name for name, _ in settings]
+    sections_within = {name for name in names if any(n.startswith(f"{name}.") for n in names)}
+    assert "quantize.budget" in sections_within
     without = {name for name, field in settings if not field.description}
-    assert without == sections_within
+    assert without <= sections_within
 
 
 def test_an_absent_section_is_no_stage_and_an_empty_one_has_the_defaults() -> None:
