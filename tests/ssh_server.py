@@ -26,7 +26,8 @@ works() {{ [ ! -f works ] || [ "$(readlink {place}/current)" = "versions/$(cat w
 case $1 in
 cat) cat unit 2>/dev/null ;;
 restart) [ -f falls ] || works || {{ echo "Job for edgecv.service failed." >&2; exit 1; }} ;;
-show) echo ActiveState=active; works && echo NRestarts=0 || echo NRestarts=1 ;;
+show) echo ActiveState=active; works || echo once more >>restarts
+  echo NRestarts=$(cat restarts 2>/dev/null | wc -l) ;;
 esac
 """
 

@@ -41,19 +41,27 @@ def service_of(
         raise UsageError("--show: a service has no window. Take --serve")
     if not re.fullmatch(r"\d+(\.\d+)?[KMGT%]|\d{7,}|infinity", memory_max):
         raise UsageError(f"--memory-max {memory_max}: expected such as 2G, 1500M or 75%")
+    # not resolved: a link may lead elsewhere at the next start
+    command = (*_program(), "run", os.path.abspath(bundle), *run_options)
     return Service(
         name=name,
-        # not resolved: a link may lead elsewhere at the next start
-        command=(*_program(), "run", os.path.abspath(bundle), *run_options),
+        command=command,
         user=_user(user),
         groups=tuple(group for group in GROUPS if _has_group(group)),
         folder=Path.cwd(),
         memory_max=memory_max,
         writable=_writable(given),
-        private_tmp=not any(one.startswith(("csi:", "gst:")) for one in given["sources"]),
+        private_tmp=not _needs_tmp(command, given["sources"]),
         environment=Path(f"/etc/edgecv/{name}.env"),
         systemd=systemd_version(),
     )
+
+
+def _needs_tmp(command: tuple[str, ...], sources: tuple[str, ...]) -> bool:
+    # CSI cameras are reached through a socket there
+    camera = any(source.startswith(("csi:", "gst:")) for source in sources)
+    words = [*command, *(source.partition("://")[2] for source in sources), str(Path.cwd())]
+    return camera or any(word.startswith(("/tmp/", "/var/tmp/")) for word in words)  # noqa: S108
 
 
 def _parsed(bundle: Path, run_options: tuple[str, ...]) -> dict[str, Any]:

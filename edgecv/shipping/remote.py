@@ -37,7 +37,11 @@ class Done:
     def reason(self) -> str:
         """The last line it said, which is edgecv's own message when it is edgecv that failed."""
         lines = (self.err or self.out).strip().splitlines()
-        return lines[-1].removeprefix("edgecv: ") if lines else f"exit status {self.status}"
+        return (
+            lines[-1].removeprefix("edgecv: ").removeprefix("ssh: ")
+            if lines
+            else f"exit status {self.status}"
+        )
 
 
 class Remote:

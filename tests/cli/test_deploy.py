@@ -40,7 +40,7 @@ def device(served: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> D
     own_config(tmp_path / "config", monkeypatch)
     monkeypatch.setattr(steps, "SETTLE_S", 0.0)
     shutil.rmtree(served.place, ignore_errors=True)
-    for name in ("unit", "works", "falls", "systemctl.log", "config"):
+    for name in ("unit", "works", "falls", "restarts", "systemctl.log", "config"):
         path = served.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     served.trust_host("host")
