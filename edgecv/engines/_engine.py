@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -72,7 +73,9 @@ class PooledEngine:
     """An Engine made of one blocking call that may run in several threads at once.
 
     A thread a request, also for backends with callbacks: OpenVINO does not call back when a
-    request fails, so that its future would wait for ever.
+    request fails, so that its future would wait for ever. The first call runs alone: backends
+    finish their set-up in it, and two first calls at once of OpenVINO 2026.4 can wait for
+    each other for ever, one with Python's lock and one with that of a static variable.
     """
 
     def __init__(
@@ -87,13 +90,22 @@ class PooledEngine:
         self.spec = spec
         self._call: Call | None = call
         self._release = release
+        self._first, self._warm = threading.Lock(), False
         self._pool = ThreadPoolExecutor(requests, thread_name_prefix=f"edgecv-{name}")
 
     def infer(self, batch: Image) -> list[Array]:
-        return self._checked(batch)(batch)
+        return self._answer(self._checked(batch), batch)
 
     def submit(self, batch: Image) -> Future[list[Array]]:
-        return self._pool.submit(self._checked(batch), batch)
+        return self._pool.submit(self._answer, self._checked(batch), batch)
+
+    def _answer(self, call: Call, batch: Image) -> list[Array]:
+        if self._warm:
+            return call(batch)
+        with self._first:
+            answer = call(batch)
+            self._warm = True
+        return answer
 
     def _checked(self, batch: Image) -> Call:
         check_batch(batch, self.spec)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,24 @@ def test_a_closed_engine_says_so_and_closing_twice_does_no_harm() -> None:
     assert released == [1]
     with pytest.raises(ValueError, match="engine x: it is closed"):
         engine.infer(picture_batch())
+
+
+def test_the_first_call_runs_alone_and_the_later_ones_together() -> None:
+    begun: list[str] = []
+    together = threading.Barrier(2)
+
+    def call(batch: Any) -> Any:
+        begun.append("begun")
+        if len(begun) == 1:
+            time.sleep(0.1)  # long enough for the second to come in
+            assert begun == ["begun"]
+        else:
+            together.wait(10)
+        return []
+
+    with PooledEngine("x", spec_of(), call, requests=2) as engine:
+        for future in [engine.submit(picture_batch()) for _ in range(3)]:
+            future.result(timeout=20)
 
 
 def test_an_error_of_a_submitted_call_comes_with_its_result() -> None:
