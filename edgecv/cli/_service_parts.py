@@ -51,14 +51,14 @@ def service_of(
         folder=Path.cwd(),
         memory_max=memory_max,
         writable=_writable(given),
-        private_tmp=not _needs_tmp(command, given["sources"]),
+        private_tmp=not needs_tmp(command, given["sources"]),
         environment=Path(f"/etc/edgecv/{name}.env"),
         systemd=systemd_version(),
     )
 
 
-def _needs_tmp(command: tuple[str, ...], sources: tuple[str, ...]) -> bool:
-    # CSI cameras are reached through a socket there
+def needs_tmp(command: tuple[str, ...], sources: tuple[str, ...]) -> bool:
+    """Whether a call reads or writes in /tmp: it lies there, or has a CSI camera's socket there."""
     camera = any(source.startswith(("csi:", "gst:")) for source in sources)
     words = [*command, *(source.partition("://")[2] for source in sources), str(Path.cwd())]
     return camera or any(word.startswith(("/tmp/", "/var/tmp/")) for word in words)  # noqa: S108

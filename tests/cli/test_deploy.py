@@ -109,8 +109,7 @@ def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
     trusted = device.folder / "config" / "edgecv" / "trusted_keys"
     trusted.mkdir(parents=True)
     shutil.copy(f"{key}.pub", trusted)
-    told = deploy(device, bundle, "--engine", "null", "--json")
-    assert json.loads(told.stdout)["engine"] == "null"
+    assert quickly(device, bundle, "--engine", "null")["engine"] == "null"
     assert (device.place / "current" / "built" / "manifest.json").is_file()
     # of a key that the device does not trust
     make_key(tmp_path / "other")

@@ -104,6 +104,23 @@ def test_folders_that_are_written_to_are_allowed(bundle: Path, tmp_path: Path) -
         call("install", bundle, "--source", "0", "--save", "absent/o.mp4", "--print")
 
 
+@pytest.mark.parametrize(
+    ("word", "source", "needed"),
+    [
+        ("/home/me/bundle", "0", False),
+        ("/home/tmp/bundle", "rtsp://camera/tmp/", False),
+        ("/tmp/bundle", "0", True),  # noqa: S108
+        ("/home/me/bundle", "csi://0", True),
+        ("/home/me/bundle", "gst:nvarguscamerasrc", True),
+    ],
+)
+def test_a_tmp_of_its_own_is_for_those_who_need_nothing_there(
+    monkeypatch: pytest.MonkeyPatch, word: str, source: str, needed: bool
+) -> None:
+    monkeypatch.chdir("/")
+    assert parts.needs_tmp(("/usr/bin/edgecv", "run", word), (source,)) is needed
+
+
 def test_nobody_is_asked_where_there_is_nobody(bundle: Path, units: Path) -> None:
     with pytest.raises(UsageError, match=r"nobody here to ask\. Add --yes"):
         call("install", bundle, "--source", "0", "--folder", units)
