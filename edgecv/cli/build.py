@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.cli._plan_options import fallback_lines, plan_options
 from edgecv.engines import ENGINES
 from edgecv.engines.onnxruntime import PROVIDERS
+from edgecv.engines.tensorrt.options import PlanOptions, options_line
 from edgecv.errors import EdgecvError, UsageError
-from edgecv.output import room_hint
+from edgecv.output import locked, room_hint
 from edgecv.progress import say
 from edgecv.shipping.built import new_folder, save_built
 from edgecv.shipping.signature import is_signed
@@ -25,17 +27,23 @@ from edgecv.stages.build import Precision, build_variant, size_bytes, sources
 @click.option("--engine", required=True, type=click.Choice(list(ENGINES)), help="What to build.")
 @click.option(
     "--precision",
-    type=click.Choice(["int8", "fp32"]),
-    help="Build that one only; without it all that the bundle has.",
+    type=click.Choice(["int8", "fp16", "fp32"]),
+    help="Build that one only; without it int8 and fp32, as the bundle has them. fp16: tensorrt's.",
 )
 @click.option(
     "--provider",
     type=click.Choice(list(PROVIDERS)),
     help="For onnxruntime: the execution provider that opens the file.",
 )
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def command(
-    bundle: Path, engine: str, precision: Precision | None, provider: str | None, as_json: bool
+    bundle: Path,
+    engine: str,
+    precision: Precision | None,
+    provider: str | None,
+    plan: PlanOptions | None,
+    as_json: bool,
 ) -> None:
     """Build an engine of BUNDLE on this machine and enter it in the manifest.
 
@@ -44,28 +52,60 @@ def command(
     """
     if provider is not None and engine != "onnxruntime":
         raise UsageError(f"--provider {provider} is for --engine onnxruntime, not {engine}")
-    opened = open_bundle(bundle)
-    wanted = [precision] if precision else list(sources(opened, engine))
-    details = {"provider": provider} if provider else None
-    into = new_folder() if is_signed(bundle) else "engines"
-    built: list[Variant] = []
-    try:
-        for one in wanted:
-            built.append(build_variant(opened, engine, one, details, into))
-            _save(opened, built[-1])  # each: the next may take half an hour
-    except EdgecvError as error:
-        error.args = (str(error) + room_hint(bundle),)
-        raise
+    if engine != "tensorrt" and (plan is not None or precision == "fp16"):
+        told = options_line(plan.asked()).strip() if plan else "--precision fp16"
+        raise UsageError(f"{told or '--timing-cache'} is for --engine tensorrt, not {engine}")
+    Bundle.open(bundle)  # before the lock, which makes a file there
+    with locked(bundle):
+        opened = open_bundle(bundle)
+        details = {"provider": provider} if provider else None
+        built = _build(opened, engine, precision, details, plan)
     for variant in built:
         if variant.details.get("numerics"):
             say(f"{variant.name}: the portable ONNX file, since no plan can be built here")
+        for line in fallback_lines(variant):
+            say(line)
     _print(opened, built, as_json)
+
+
+def _build(
+    bundle: Bundle,
+    engine: str,
+    precision: Precision | None,
+    details: dict[str, Any] | None,
+    plan: PlanOptions | None,
+) -> list[Variant]:
+    wanted = [precision] if precision else list(sources(bundle, engine))
+    into = new_folder() if is_signed(bundle.folder) else "engines"
+    built: list[Variant] = []
+    try:
+        for one in wanted:
+            built.append(build_variant(bundle, engine, one, details, into, plan))
+            _save(bundle, built[-1])  # each: the next may take half an hour
+    except EdgecvError as error:
+        error.args = (str(error) + room_hint(bundle.folder),)
+        raise
+    return built
 
 
 def _save(bundle: Bundle, built: Variant) -> None:
     if is_signed(bundle.folder):
         save_built(bundle)
         return
+    _save_with(bundle, built)
+    # a plan's name holds a part of its hash; the one before it was valid until now
+    former = [
+        path
+        for path in bundle.path("engines").glob(f"{built.name}.*.plan")
+        if path != bundle.path(built.file)
+    ]
+    for path in former:
+        path.unlink()
+    if former:
+        _save_with(bundle, built)
+
+
+def _save_with(bundle: Bundle, built: Variant) -> None:
     files = bundle.path("engines").glob(f"{built.name}.*")
     bundle.save(written={path.relative_to(bundle.folder).as_posix() for path in files})
 

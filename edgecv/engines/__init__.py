@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine, check_batch
 from edgecv.errors import BundleError, EngineError, UsageError
 from edgecv.machine import Int8Cpu, int8_cpu, read_cpu
+
+if TYPE_CHECKING:
+    from edgecv.engines.tensorrt.options import PlanOptions
 
 __all__ = [
     "ENGINES",
@@ -75,7 +79,9 @@ def open_engine(
     return engine
 
 
-def build_engine(engine: str, source: Path, folder: Path, name: str) -> Built:
+def build_engine(
+    engine: str, source: Path, folder: Path, name: str, plan: PlanOptions | None = None
+) -> Built:
     """Make an engine's file from an ONNX file (or, for torch, from weights).
 
     Args:
@@ -83,11 +89,13 @@ def build_engine(engine: str, source: Path, folder: Path, name: str) -> Built:
         source: what to build from.
         folder: where to write to.
         name: name of the variant, and of the file without its suffix.
+        plan: for tensorrt, how; None: as it likes.
 
     Raises:
         UsageError, MissingExtraError, EngineError: as `open_engine`.
     """
-    built: Built = import_module(_module_of(engine)).build(source, folder, name)
+    asked = {"options": plan} if engine == "tensorrt" else {}
+    built: Built = import_module(_module_of(engine)).build(source, folder, name, **asked)
     return built
 
 

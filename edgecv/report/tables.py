@@ -68,12 +68,13 @@ def ranking(report: Report) -> list[dict[str, Any]]:
 
 
 def acceptance(variants: Sequence[VariantReport]) -> list[dict[str, Any]]:
-    """The verdicts of the acceptance builds."""
-    keys = ("accepted", "version", "seconds", "errors", "layers", "reason")
+    """The verdicts of the acceptance builds, of both files where there is one in 16 bits."""
+    keys = ("accepted", "version", "capabilities", "seconds", "errors", "layers", "reason")
     return [
-        {"variant": v, **{key: v.details["acceptance"].get(key) for key in keys}}
+        {"variant": v, "half": name != "acceptance", **{key: verdict.get(key) for key in keys}}
         for v in variants
-        if v.details.get("acceptance")
+        for name in ("acceptance", "acceptance_half")
+        if (verdict := v.details.get(name))
     ]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines import build_engine
+from edgecv.engines.tensorrt.options import FLOAT32_FILE, HALF_FILES, PlanOptions
 from edgecv.errors import BundleError
 from edgecv.progress import bar
 from edgecv.recipe import BuildSettings
 from edgecv.stages import Context
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "fp16", "int8"]
 
 # engines whose int8 files are for one kind of CPU; TensorRT computes on a GPU
 CPU_ENGINES = ("openvino", "onnxruntime")
@@ -74,11 +76,12 @@ def build_variant(
     precision: Precision,
     details: dict[str, Any] | None = None,
     into: str = "engines",
+    plan: PlanOptions | None = None,
 ) -> Variant:
     """Build one engine file and enter it in the manifest, which the caller saves.
 
     It is written beside and moved in when complete: on failure the old file is still there. `into`
-    is the folder of the bundle that takes it.
+    is the folder of the bundle that takes it, `plan` says how a plan of TensorRT is built.
 
     Raises:
         BundleError: there is nothing to build that precision from, or it was changed.
@@ -86,21 +89,21 @@ def build_variant(
     """
     name = f"{engine}-{precision}"
     have = sources(bundle, engine)
+    if engine == "tensorrt":
+        have["fp16"] = have["fp32"]
+        plan = _plan_options(bundle, precision, plan or PlanOptions())
     if precision not in have:
         raise BundleError(
             f"{bundle.folder}: no onnx/{name}.onnx, which {name} is built from. "
             f"Make it: edgecv compress with the section quantize and target {engine}"
         )
-    if bundle.is_changed(have[precision]):
-        raise BundleError(
-            f"{bundle.path(have[precision])}: not the file of the manifest, so nothing is built "
-            f"from it. Make it again: edgecv compress --fresh --out {bundle.folder}"
-        )
+    _check_unchanged(bundle, have[precision])
     with TemporaryDirectory(dir=bundle.folder, prefix=".build-") as staging:
-        built = build_engine(engine, bundle.path(have[precision]), Path(staging), name)
+        built = build_engine(engine, bundle.path(have[precision]), Path(staging), name, plan)
         for path in sorted(Path(staging).iterdir()):
             target = bundle.path(f"{into}/{path.name}")
             target.parent.mkdir(parents=True, exist_ok=True)
+            _write_through(path)
             os.replace(path, target)
     variant = Variant(
         name=name,
@@ -121,15 +124,50 @@ def size_bytes(bundle: Bundle, variant: Variant) -> int:
     return sum(name.stat().st_size for name in names if name.is_file())
 
 
+def _plan_options(bundle: Bundle, precision: Precision, asked: PlanOptions) -> PlanOptions:
+    """What was asked for, with the files that the quantize stage left for plans."""
+    half = HALF_FILES.get(precision)
+    if half is not None and not bundle.path(half).is_file():
+        half = None
+    names: tuple[str, ...] = ()
+    if half is not None:
+        _check_unchanged(bundle, half)
+        _check_unchanged(bundle, FLOAT32_FILE)
+        names = tuple(_object_in(bundle.path(FLOAT32_FILE)).get(precision, ()))
+    file = bundle.path(half) if half else None
+    return replace(asked, precision=precision, half=file, float32=names)
+
+
+def _check_unchanged(bundle: Bundle, name: str) -> None:
+    if bundle.is_changed(name):
+        raise BundleError(
+            f"{bundle.path(name)}: not the file of the manifest, so nothing is built "
+            f"from it. Make it again: edgecv compress --fresh --out {bundle.folder}"
+        )
+
+
+def _write_through(path: Path) -> None:
+    # on the disk before it gets its name, so that a power cut leaves the old file or the new
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def _cpu_of(bundle: Bundle, engine: str, precision: Precision) -> dict[str, str]:
     record = bundle.path("quantization.json")
     if precision != "int8" or engine not in CPU_ENGINES or not record.is_file():
         return {}
+    cpu = _object_in(record).get("cpu", "any")
+    return {} if cpu == "any" else {"cpu": str(cpu)}
+
+
+def _object_in(path: Path) -> dict[str, Any]:
     try:
-        cpu = json.loads(record.read_text("utf-8")).get("cpu", "any")
-    except (ValueError, AttributeError) as error:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it is a {type(found).__name__}")
+    except (OSError, ValueError) as error:
         raise BundleError(
-            f"{record}: not the JSON object that the quantize stage writes ({error}). "
+            f"{path}: not the JSON object that the quantize stage writes ({error}). "
             "Make the bundle again: edgecv compress --fresh"
         ) from error
-    return {} if cpu == "any" else {"cpu": str(cpu)}
+    return found

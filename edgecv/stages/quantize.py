@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[str, Any]:
     """Calibrate, rank, and give convs back to float until every file keeps the budget.
 
-    Writes `onnx/<target>-int8.onnx` for each target, and `quantization.json`.
+    Writes `onnx/<target>-int8.onnx` for each target, `quantization.json`, and for TensorRT the
+    files in 16 bits.
 
     Returns:
         {"weight_bits", "cpu", "images", "int8_macs_share": {target}, "kept_float": [{"node", "op",
         "macs_share", "sqnr_db", "reason"}], "ranking": [{"node", "macs_share", "sqnr_db"}],
         "budget": {"max_drop", "metric", "float", "int8", "met", "data"}, "steps": [...],
-        "departures": {target: {"node", "sqnr_db"}}}.
+        "departures": {target: {"node", "sqnr_db"}}, "half": as `write_half`}.
 
     Raises:
         UsageError: no pictures to calibrate on, or a conv to keep that does not exist.
@@ -41,6 +42,7 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     from edgecv.data.pictures import usable_pictures
     from edgecv.quantization.execute import Pictures
     from edgecv.quantization.files import calibrate
+    from edgecv.quantization.half_files import write_half
     from edgecv.quantization.network import read_network
     from edgecv.quantization.plan import quantisable
 
@@ -60,7 +62,8 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     pictures = Pictures(usable, bundle.spec.input).spread(settings.images)
     cpu: Int8Cpu = int8_cpu() if settings.cpu == "auto" else settings.cpu
     files = calibrate(network, bundle.spec.output, pictures, settings, cpu)
-    return _decide(bundle, settings, context, files)
+    found = _decide(bundle, settings, context, files)
+    return found | {"half": write_half(bundle, pictures, files.known)}
 
 
 CALIBRATION_MIN = 8  # fewer pictures say too little about a range

@@ -9,7 +9,7 @@ from small_bundles import answer_of, picture_batch, small_bundle, small_graph
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines import open_engine, tensorrt
-from edgecv.engines.tensorrt.acceptance import CAPABILITY, accept, verdict_of
+from edgecv.engines.tensorrt.acceptance import CAPABILITIES, accept, verdict_of
 from edgecv.engines.tensorrt.network import by_message
 from edgecv.errors import EngineError
 from edgecv.stages.build import build_variant
@@ -36,7 +36,7 @@ def test_a_graph_of_the_contract_is_accepted(
     assert verdict["accepted"] is True, verdict
     assert verdict["errors"] == []
     assert verdict["layers"] > 5
-    assert verdict["capability"] == CAPABILITY
+    assert verdict["capabilities"] == list(CAPABILITIES)
 
 
 def test_an_asymmetric_quantisation_is_refused_by_its_node(tmp_path: Path) -> None:

@@ -1,7 +1,20 @@
 """TensorRT: a plan where there is an NVIDIA GPU; elsewhere the portable ONNX file and a verdict.
 
-A plan belongs to the version and the GPU that made it, so the bundle carries the ONNX file, and
+A plan belongs to the version and the GPU that made it, so the bundle carries the ONNX files, and
 `edgecv build BUNDLE --engine tensorrt` makes the plan on the device.
+
+    options       what may be asked for
+    network       ONNX file -> network, the same way in every version
+    config        flags, memory, accelerator, batch sizes
+    building      the builder at work
+    timing_cache  what it measured
+    plan          all of that -> a plan and what it is bound to
+    fallbacks     layers that run elsewhere or wider than asked
+    identity      version and GPU that a plan is bound to
+    runtime       a loaded plan
+    request       one call: context, stream, buffers, CUDA graph
+    cuda          cuda-python, answers checked
+    acceptance    a build for GPUs that are not here
 """
 
 from __future__ import annotations
@@ -9,11 +22,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine
 from edgecv.engines.onnxruntime import link_or_copy, open_call
-from edgecv.errors import EngineError
+from edgecv.engines.tensorrt.options import PlanOptions, options_line
+from edgecv.errors import EngineError, UsageError
 from edgecv.machine import has_nvidia_gpu
 from edgecv.progress import say
 
@@ -33,25 +48,40 @@ def why_not_here() -> str | None:
     return None
 
 
-def build(source: Path, folder: Path, name: str) -> Built:
+def build(source: Path, folder: Path, name: str, options: PlanOptions | None = None) -> Built:
     """With a GPU a plan; without one the ONNX file, with the verdict of an acceptance build.
 
     Raises:
+        UsageError: the network or the device does not allow what is asked for.
         EngineError: TensorRT refuses the graph on this GPU.
     """
+    options = options or PlanOptions()
+    if why_not_here() is None:
+        from edgecv.engines.tensorrt.plan import build_plan
+
+        return build_plan(source, folder, name, options)
+    if options.asked() or options.timing_cache is not None:
+        told = options_line(options.asked()) or " --timing-cache"
+        raise UsageError(f"{told.strip()}: is for building a plan, and there is {why_not_here()}")
+    if options.precision == "fp16" and options.half is None:
+        raise EngineError(
+            f"{source}: beside it is no file in 16 bits. "
+            "Make it: edgecv compress with the section quantize and target tensorrt"
+        )
+    # not above: acceptance is also run as a program, which must not find itself imported
+    from edgecv.engines.tensorrt.acceptance import accept
+
+    half = options.half
+    if options.precision == "fp16" and half is not None:
+        source, half = half, None
     file = None
     if source.name != "model.onnx":
         file = f"{name}.onnx"
         link_or_copy(source, folder / file)
-    if why_not_here() is not None:
-        # not above: acceptance is also run as a program, which must not find itself imported
-        from edgecv.engines.tensorrt.acceptance import accept
-
-        return Built(file, {"numerics": "onnxruntime", "acceptance": accept(source)}, {})
-    from edgecv.engines.tensorrt.plan import build_plan
-
-    requires = build_plan(source, folder / f"{name}.plan")
-    return Built(f"{name}.plan", {"source": file or source.name}, requires)
+    details: dict[str, Any] = {"numerics": "onnxruntime", "acceptance": accept(source)}
+    if half is not None:
+        details["acceptance_half"] = accept(half)
+    return Built(file, details, {})
 
 
 def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int) -> Engine:
@@ -62,7 +92,8 @@ def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int
         EngineError: the file does not fit this machine.
     """
     path, spec = bundle.path(variant.file), bundle.spec
-    again = f"Build it here: edgecv build {bundle.folder} --engine tensorrt"
+    asked = options_line(variant.details.get("asked", {}))
+    again = f"Build it here: edgecv build {bundle.folder} --engine tensorrt{asked}"
     missing = why_not_here()
     if path.suffix == ".plan":
         if missing is not None:
@@ -70,9 +101,10 @@ def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int
         if variant.file not in bundle.manifest.files:
             # a plan is code: only one whose hash the manifest holds, and open_engine checks it
             raise EngineError(f"{path} is not in the manifest, so it is not loaded. {again}")
-        from edgecv.engines.tensorrt.plan import open_plan
+        from edgecv.engines.tensorrt.runtime import check_source, open_plan
 
-        call, release = open_plan(path, spec, variant.requires, requests, again)
+        check_source(bundle, variant, again)
+        call, release = open_plan(bundle, variant, requests, again)
         return PooledEngine("tensorrt", spec, call, requests, release)
     if missing is None:
         raise EngineError(f"{path} is no plan for this GPU yet. {again}")

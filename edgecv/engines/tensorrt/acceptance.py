@@ -1,12 +1,13 @@
 """Whether NVIDIA's current parser and builder accept a graph; needs no GPU.
 
-TensorRT for RTX builds for a GPU that is not there. That proves that the graph is accepted, not
+TensorRT for RTX builds for GPUs that are not there. That proves that the graph is accepted, not
 that its convolutions run in int8 on another TensorRT.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from edgecv.child import Child, ChildEndedError, serve
 
 Verdict = dict[str, Any]
 
-# Ampere, the family of Orin, whose own SM87 this builder does not offer
-CAPABILITY = "SM86"
-MOST_PICTURES = 8  # a call, where the file leaves the batch open
+# Ampere to Blackwell; Orin, itself Ampere, is SM87, which this builder does not offer
+CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")
 PIP_LINE = "pip install tensorrt-rtx"
 
 
@@ -25,8 +25,9 @@ def accept(source: Path, timeout_s: float = 300.0) -> Verdict:
     """Build an ONNX file with TensorRT for RTX, in a process of its own since it may abort.
 
     Returns:
-        {"accepted", "version", "capability", "seconds", "layers", "errors": [{"node", "op",
-        "reason"}]}. "accepted" is None where there is no verdict, with a "reason" instead.
+        {"accepted", "version", "capabilities": those it was built for, "seconds", "layers",
+        "errors": [{"node", "op", "reason"}]}. "accepted" is None where there is no verdict, with
+        a "reason" instead.
     """
     if find_spec("tensorrt_rtx") is None:
         return {"accepted": None, "reason": f"tensorrt_rtx is not installed: {PIP_LINE}"}
@@ -44,28 +45,46 @@ def verdict_of(source: Path) -> Verdict:
     """The verdict, computed in this process."""
     import tensorrt_rtx
 
-    from edgecv.engines.tensorrt.network import add_profile, by_message, is_dynamic, read_network
-
     start = time.perf_counter()
-    made = read_network(tensorrt_rtx, source)
-    errors = made.refusals
-    if not errors:
-        config = made.builder.create_builder_config()
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(getattr(tensorrt_rtx.ComputeCapability, CAPABILITY), 0)
-        if is_dynamic(made):
-            add_profile(made, config, MOST_PICTURES)
-        if made.builder.build_serialized_network(made.network, config) is None:
-            messages = made.messages or ["the builder gave no reason"]
-            errors = [by_message(message) for message in messages]
+    errors, layers = _errors(tensorrt_rtx, source, CAPABILITIES)
+    accepted: Sequence[str] = CAPABILITIES
+    if errors and layers:  # the parser took it; which GPUs the builder refuses it for
+        alone = {one: _errors(tensorrt_rtx, source, (one,))[0] for one in CAPABILITIES}
+        accepted = tuple(one for one in CAPABILITIES if not alone[one])
+        errors = [
+            {**error, "reason": f"{one}: {error['reason']}"}
+            for one in CAPABILITIES
+            for error in alone[one]
+        ] or errors
     return {
         "accepted": not errors,
         "version": f"TensorRT-RTX {tensorrt_rtx.__version__}",
-        "capability": CAPABILITY,
+        "capabilities": list(accepted) if layers else [],
         "seconds": round(time.perf_counter() - start, 2),
-        "layers": int(made.network.num_layers),
+        "layers": layers,
         "errors": errors,
     }
+
+
+def _errors(
+    trt: Any, source: Path, capabilities: Sequence[str]
+) -> tuple[list[dict[str, str]], int]:
+    """Why it cannot be built for these GPUs, nothing when it can; and its layers, 0 unparsed."""
+    from edgecv.engines.tensorrt.config import make_config
+    from edgecv.engines.tensorrt.network import by_message, read_network
+    from edgecv.engines.tensorrt.options import PlanOptions
+
+    made = read_network(trt, source)
+    if made.refusals:
+        return made.refusals, 0
+    config = make_config(made, PlanOptions())
+    config.num_compute_capabilities = len(capabilities)
+    for index, name in enumerate(capabilities):
+        config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
+    if made.builder.build_serialized_network(made.network, config) is not None:
+        return [], made.network.num_layers
+    messages = made.messages or ["the builder gave no reason"]
+    return [by_message(message) for message in messages], made.network.num_layers
 
 
 if __name__ == "__main__":

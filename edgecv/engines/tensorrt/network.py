@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgecv.errors import MissingExtraError
+from edgecv.errors import EngineError, MissingExtraError
 
 
 class Network(NamedTuple):
@@ -27,31 +27,78 @@ class Network(NamedTuple):
     strongly_typed: bool
     messages: list[str]
 
+    @property
+    def layers(self) -> list[Any]:
+        return [self.network.get_layer(index) for index in range(self.network.num_layers)]
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.network.get_input(index) for index in range(self.network.num_inputs)]
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether an input has a size that the file leaves open."""
+        return any(min(tuple(tensor.shape), default=0) < 0 for tensor in self.inputs)
+
 
 def vendor(reason: str) -> Any:
     """The package of TensorRT, or else of TensorRT for RTX.
 
     Raises:
         MissingExtraError: neither is installed.
+        EngineError: it is installed, but not the libraries that it needs.
     """
-    try:
-        import tensorrt
+    problem: ImportError | None = None
+    for name in ("tensorrt", "tensorrt_rtx"):
+        try:
+            return __import__(name)
+        except ModuleNotFoundError as error:
+            problem = problem or error
+        except ImportError as error:
+            raise EngineError(
+                f"{reason}: the package {name} does not load: {error}. On a Jetson it is the "
+                "system's: sudo apt install nvidia-jetpack; elsewhere: "
+                "pip install --force-reinstall " + name.replace("_", "-")
+            ) from error
+    raise MissingExtraError("tensorrt", "tensorrt", reason) from problem
 
-        return tensorrt
-    except ImportError:
-        pass
-    try:
-        import tensorrt_rtx
 
-        return tensorrt_rtx
-    except ImportError as error:
-        raise MissingExtraError("tensorrt", "tensorrt", reason) from error
+def is_strongly_typed(trt: Any) -> bool:
+    """Whether networks of this version keep the types of the file, which then decide the speed."""
+    if "STRONGLY_TYPED" not in trt.NetworkDefinitionCreationFlag.__members__:
+        return False
+    if "INT8" not in trt.BuilderFlag.__members__:
+        return True  # there is no other way any more
+    version = tuple(int(part) for part in re.findall(r"\d+", trt.__version__)[:2])
+    return version >= (10, 12)  # by number: from 10.0 on it was there, and no name tells it works
 
 
 def read_network(trt: Any, source: Path) -> Network:
-    """Parse an ONNX file; a refusal is in the result, not an exception."""
-    messages: list[str] = []
+    """Parse an ONNX file; a refusal is in the result, not an exception.
 
+    Raises:
+        EngineError: TensorRT does not start, as where it finds no driver.
+    """
+    messages: list[str] = []
+    log = _logger(trt, messages)
+    try:
+        builder = trt.Builder(log)
+    except TypeError as error:  # pybind11's word for a constructor that gave nothing
+        told = "; ".join(messages) or "it gave no reason; mostly there is no NVIDIA driver"
+        raise EngineError(
+            f"TensorRT {trt.__version__} does not start: {told}. "
+            "See what this machine has: edgecv doctor"
+        ) from error
+    network = builder.create_network(_network_flags(trt))
+    parser = trt.OnnxParser(network, log)
+    accepted = parser.parse_from_file(str(source))
+    refusals = [_refusal(parser.get_error(index)) for index in range(parser.num_errors)]
+    if not accepted and not refusals:
+        refusals = [by_message(message) for message in messages]
+    return Network(trt, builder, network, parser, refusals, is_strongly_typed(trt), messages)
+
+
+def _logger(trt: Any, messages: list[str]) -> Any:
     class Log(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
@@ -60,28 +107,16 @@ def read_network(trt: Any, source: Path) -> Network:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
                 messages.append(message)
 
-    log = Log()
-    builder = trt.Builder(log)
-    flags, strongly_typed = _network_flags(trt)
-    network = builder.create_network(flags)
-    parser = trt.OnnxParser(network, log)
-    accepted = parser.parse_from_file(str(source))
-    refusals = [_refusal(parser.get_error(index)) for index in range(parser.num_errors)]
-    if not accepted and not refusals:
-        refusals = [by_message(message) for message in messages]
-    return Network(trt, builder, network, parser, refusals, strongly_typed, messages)
+    return Log()
 
 
-def _network_flags(trt: Any) -> tuple[int, bool]:
+def _network_flags(trt: Any) -> int:
     # by name, never by number: flags move between majors
     known = trt.NetworkDefinitionCreationFlag.__members__
-    version = tuple(int(part) for part in re.findall(r"\d+", trt.__version__)[:2])
-    rtx = trt.__name__ == "tensorrt_rtx"
-    if "STRONGLY_TYPED" in known and (rtx or version >= (10, 12)):  # unreliable before
-        return 1 << int(known["STRONGLY_TYPED"]), True
-    if "EXPLICIT_BATCH" in known and version < (10, 0):
-        return 1 << int(known["EXPLICIT_BATCH"]), False
-    return 0, rtx or version >= (11, 0)
+    if is_strongly_typed(trt):
+        return 1 << int(known["STRONGLY_TYPED"])
+    # later versions have no networks without a batch and ignore it
+    return 1 << int(known["EXPLICIT_BATCH"]) if "EXPLICIT_BATCH" in known else 0
 
 
 def _refusal(error: Any) -> dict[str, str]:
@@ -92,24 +127,6 @@ def _refusal(error: Any) -> dict[str, str]:
     index = error.node()
     node = name or (f"#{index}" if index >= 0 else "")  # negative: the file as a whole
     return {"node": node, "op": operator, "reason": str(error.desc())}
-
-
-def is_dynamic(made: Network) -> bool:
-    """Whether an input has a size that the file leaves open."""
-    inputs = (made.network.get_input(index) for index in range(made.network.num_inputs))
-    return any(min(tuple(tensor.shape), default=0) < 0 for tensor in inputs)
-
-
-def add_profile(made: Network, config: Any, most: int) -> None:
-    """Let every open size be 1 to `most`, which a builder must be told."""
-    profile = made.builder.create_optimization_profile()
-    for index in range(made.network.num_inputs):
-        tensor = made.network.get_input(index)
-        few, many = (
-            tuple(size if size > 0 else count for size in tensor.shape) for count in (1, most)
-        )
-        profile.set_shape(tensor.name, few, few, many)
-    config.add_optimization_profile(profile)
 
 
 def by_message(message: str) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""Layers that do not run where, or in the type, that was asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from typing import Any
+
+from edgecv.engines.tensorrt.network import Network
+
+
+def quantised_convs(made: Network) -> list[str]:
+    """Names of the convs that read integers, as the file says: behind a DequantizeLinear."""
+    kinds = made.vendor.LayerType
+    layers = made.layers
+    floats = {layer.get_output(0).name for layer in layers if layer.type == kinds.DEQUANTIZE}
+    return [
+        layer.name
+        for layer in layers
+        if layer.type == kinds.CONVOLUTION and layer.get_input(0).name in floats
+    ]
+
+
+def not_on_dla(made: Network, config: Any) -> list[str]:
+    """Names of the layers that the accelerator cannot run, each of which costs two transfers."""
+    return [layer.name for layer in made.layers if not config.can_run_on_DLA(layer)]
+
+
+def inspect(engine: Any, trt: Any) -> list[dict[str, Any]]:
+    """What a loaded plan tells about each of its layers."""
+    inspector = engine.create_engine_inspector()
+    text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+    layers = json.loads(text)["Layers"]
+    return [layer for layer in layers if isinstance(layer, dict)]
+
+
+def not_in_int8(layers: Collection[dict[str, Any]], quantised: Collection[str]) -> list[str]:
+    """Those of the quantised convs that the plan computes in a wider type.
+
+    Args:
+        layers: of `inspect`: "Name", "Metadata" with the nodes it is made of, and "Inputs" whose
+            "Format/Datatype" names the type in words.
+        quantised: names of convs that the file wants in INT8.
+    """
+    wider = set()
+    for layer in layers:
+        inputs = layer.get("Inputs") or [{}]
+        if "int8" in str(inputs[0].get("Format/Datatype", "int8")).lower():
+            continue
+        wider |= _nodes(layer)
+    return [name for name in quantised if name in wider]
+
+
+def _nodes(layer: dict[str, Any]) -> set[str]:
+    # "conv1 + PWN(...)" in the name, "[ONNX Layer: conv1]" in the metadata, "\x1f" between
+    told = f"{layer.get('Name', '')} {layer.get('Metadata', '')}"
+    return set(re.findall(r"[\w./:-]+", told))

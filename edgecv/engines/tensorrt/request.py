@@ -1,0 +1,153 @@
+"""One call at a time through a plan: its own context, stream, and buffers on both sides."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgecv.engines.tensorrt.cuda import checked, cudart
+from edgecv.errors import EngineError
+from edgecv.progress import say
+from edgecv.types import Array, Image
+
+_TYPES = {"UINT8": np.uint8, "FLOAT": np.float32, "HALF": np.float16}
+
+
+class _Buffer(NamedTuple):
+    """A tensor in pinned memory of the host, and the address of as many bytes on the device."""
+
+    host: Array
+    device: int
+
+
+class Request:
+    """Runs batches; what it holds on the GPU is freed by `close`.
+
+    A network of one batch size is recorded as a CUDA graph, which starts it in one call.
+
+    Args:
+        engine: a loaded plan.
+        names: of its input and of the outputs wanted.
+
+    Raises:
+        EngineError: memory is short, or a tensor is of another type than a detector's.
+    """
+
+    def __init__(self, engine: Any, names: Sequence[str]) -> None:
+        self._cuda = cudart()
+        self._input, *self._outputs = names
+        self._context = engine.create_execution_context()
+        if self._context is None:
+            raise EngineError("TensorRT cannot make a context: mostly the GPU's memory is full")
+        fewest, most = _batches(engine, self._input)
+        self._batches = range(fewest, most + 1)
+        self._picture = tuple(engine.get_tensor_shape(self._input))[1:]
+        self._graph: Any = None
+        with ExitStack() as held:
+            self._stream = self._made(held)
+            self._set_batch(most)  # first: the sizes of the outputs follow from it
+            self._buffers = {name: self._buffer(held, engine, name) for name in names}
+            if fewest == most:
+                self._graph = self._record(held)
+            self._held = held.pop_all()
+
+    def run(self, batch: Image) -> list[Array]:
+        """The outputs for a batch, as float32.
+
+        Raises:
+            EngineError: the plan does not take that many pictures, or CUDA failed.
+        """
+        count = len(batch)
+        if count not in self._batches:
+            raise EngineError(
+                f"a batch of {count} pictures: this plan takes {self._batches[0]} to "
+                f"{self._batches[-1]}. Build it for more: edgecv build --batch"
+            )
+        if count != self._count:
+            self._set_batch(count)
+        np.copyto(self._buffers[self._input].host[:count], batch)
+        if self._graph is not None:
+            checked(self._cuda.cudaGraphLaunch(self._graph, self._stream))
+        else:
+            self._enqueue()
+        checked(self._cuda.cudaStreamSynchronize(self._stream))
+        return [self._buffers[name].host[:count].astype(np.float32) for name in self._outputs]
+
+    def close(self) -> None:
+        self._held.close()
+        self._context = None  # before the engine, which it reads
+
+    def _made(self, held: ExitStack) -> Any:
+        flags = self._cuda.cudaStreamNonBlocking
+        stream = checked(self._cuda.cudaStreamCreateWithFlags(flags))[0]
+        held.callback(lambda: checked(self._cuda.cudaStreamDestroy(stream)))
+        return stream
+
+    def _buffer(self, held: ExitStack, engine: Any, name: str) -> _Buffer:
+        kind = engine.get_tensor_dtype(name).name
+        if kind not in _TYPES:
+            raise EngineError(f"tensor {name} is {kind}; expected one of {', '.join(_TYPES)}")
+        shape = tuple(self._context.get_tensor_shape(name))
+        size = int(np.prod(shape)) * np.dtype(_TYPES[kind]).itemsize
+        pinned = int(checked(self._cuda.cudaHostAlloc(size, self._cuda.cudaHostAllocDefault))[0])
+        held.callback(lambda: checked(self._cuda.cudaFreeHost(pinned)))
+        device = int(checked(self._cuda.cudaMalloc(size))[0])
+        held.callback(lambda: checked(self._cuda.cudaFree(device)))
+        raw = (ctypes.c_uint8 * size).from_address(pinned)
+        self._context.set_tensor_address(name, device)
+        return _Buffer(np.ctypeslib.as_array(raw).view(_TYPES[kind]).reshape(shape), device)
+
+    def _set_batch(self, count: int) -> None:
+        self._count = count
+        shape = (count, *self._picture)
+        if not self._context.set_input_shape(self._input, shape):
+            raise EngineError(f"TensorRT refuses an input of {shape}")
+
+    def _enqueue(self) -> None:
+        kinds = self._cuda.cudaMemcpyKind
+        self._copy(self._input, kinds.cudaMemcpyHostToDevice)
+        if not self._context.execute_async_v3(int(self._stream)):
+            raise EngineError("TensorRT failed to start the network")
+        for name in self._outputs:
+            self._copy(name, kinds.cudaMemcpyDeviceToHost)
+
+    def _copy(self, name: str, kind: Any) -> None:
+        host, device = self._buffers[name]
+        here, size = int(host.ctypes.data), host.nbytes // len(host) * self._count
+        up = kind == self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
+        target, source = (device, here) if up else (here, device)
+        checked(self._cuda.cudaMemcpyAsync(target, source, size, kind, self._stream))
+
+    def _record(self, held: ExitStack) -> Any:
+        """The whole call as a graph; None where a layer cannot be recorded."""
+        cuda = self._cuda
+        self._enqueue()  # what TensorRT sets up in the first call cannot be recorded
+        checked(cuda.cudaStreamSynchronize(self._stream))
+        mode = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        checked(cuda.cudaStreamBeginCapture(self._stream, mode))
+        try:
+            try:
+                self._enqueue()
+            finally:  # or the stream would go on recording
+                ended = cuda.cudaStreamEndCapture(self._stream)
+            graph = checked(ended)[0]
+            recorded = checked(cuda.cudaGraphInstantiate(graph, 0))[0]
+        except EngineError as error:
+            say(f"no CUDA graph of this plan ({error}); its layers start one by one")
+            return None
+        held.callback(lambda: checked(cuda.cudaGraphDestroy(graph)))
+        held.callback(lambda: checked(cuda.cudaGraphExecDestroy(recorded)))
+        return recorded
+
+
+def _batches(engine: Any, name: str) -> tuple[int, int]:
+    """The fewest and the most pictures a call."""
+    count, *_ = engine.get_tensor_shape(name)
+    if count >= 0:
+        return int(count), int(count)
+    (fewest, *_), _, (most, *_) = engine.get_tensor_profile_shape(name, 0)
+    return int(fewest), int(most)
