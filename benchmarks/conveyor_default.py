@@ -1,10 +1,10 @@
 """Put a trained conveyor detector into the package, and write its card from what it scores.
 
-    python benchmarks/conveyor_default.py TRAINED
+    python benchmarks/conveyor_default.py TRAINED...
 
-TRAINED is what `edgecv train --recipe conveyor` left. Its weights go to edgecv/weights as float16;
-then `edgecv compress --recipe yolo_int8` runs on them as on any machine, and the card quotes its
-report.
+TRAINED is what `edgecv train --recipe conveyor` left; of several, each went on from the weights of
+the one before. The last one's weights go to edgecv/weights as float16; then `edgecv compress
+--recipe yolo_int8` runs on them as on any machine, and the card quotes its report.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ TEMPLATE = Path(__file__).with_name("conveyor_card.txt")
 
 
 @click.command(help=__doc__)
-@click.argument("trained", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(trained: Path) -> None:
-    bundle = Bundle.open(trained)
+@click.argument(
+    "trained", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False)
+)
+def main(trained: tuple[Path, ...]) -> None:
+    bundles = [Bundle.open(folder) for folder in trained]
+    bundle = bundles[-1]
     spec = bundle.spec
     state = read_checkpoint(bundle.path(WEIGHTS))
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
@@ -38,8 +41,7 @@ def main(trained: Path) -> None:
     write_checkpoint(EMBEDDED_FILE, halves, About(spec.class_names, spec.input.width))
     report = _compressed()
     metrics = bundle.metrics("train")
-    lines = bundle.path("training/history.jsonl").read_text("utf-8").splitlines()
-    history = [json.loads(line) for line in lines]
+    histories = [_history(one) for one in bundles]
     environment = bundle.manifest.history[-1].environment
     float_one = next(v for v in report["variants"] if v["precision"] == "fp32")
     by_class = float_one["accuracy"]["per_class"]
@@ -51,11 +53,11 @@ def main(trained: Path) -> None:
         + f" and {spec.class_names[-1]}s",
         train_images=metrics["train"]["images"],
         val_images=metrics["val"]["images"],
-        epochs=history[-1]["epoch"],
-        hours=sum(row["seconds"] for row in history) / 3600,
+        epochs=" + ".join(str(rows[-1]["epoch"]) for rows in histories),
+        hours=sum(row["seconds"] for rows in histories for row in rows) / 3600,
         device=metrics["device"],
         machine=environment.get("cpu", "a machine"),
-        val_map=max(row.get("mAP", 0) for row in history),
+        val_map=max(row.get("mAP", 0) for row in histories[-1]),
         images=report["data"]["images"],
         boxes=report["data"]["boxes"],
         rows="\n".join(_row(variant) for variant in report["variants"]),
@@ -63,6 +65,11 @@ def main(trained: Path) -> None:
     )
     CARD.write_text(card, "utf-8")
     click.echo(card)
+
+
+def _history(bundle: Bundle) -> list[dict[str, Any]]:
+    lines = bundle.path("training/history.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _compressed() -> dict[str, Any]:

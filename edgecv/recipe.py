@@ -41,7 +41,12 @@ class AugmentSettings(Record):
     mixup: float = Field(
         0.0, ge=0, le=1, description="Share of mosaics blended with another picture."
     )
-    degrees: float = Field(10.0, ge=0, le=180, description="Largest rotation, to either side.")
+    degrees: float = Field(
+        0.0,
+        ge=0,
+        le=180,
+        description="Largest rotation, to either side; the boxes round what was turned are loose.",
+    )
     translate: float = Field(
         0.1, ge=0, le=1, description="Largest shift, as a part of the picture's side."
     )
@@ -49,7 +54,9 @@ class AugmentSettings(Record):
         tuple[PositiveFloat, PositiveFloat],
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     ] = Field((0.5, 1.5), description="Smallest and largest zoom.")
-    shear: float = Field(2.0, ge=0, lt=90, description="Largest shear in degrees.")
+    shear: float = Field(
+        0.0, ge=0, lt=90, description="Largest shear in degrees; it makes boxes loose too."
+    )
     hue: float = Field(
         0.015, ge=0, le=0.5, description="Largest shift of hue, as a part of its circle."
     )
