@@ -194,3 +194,47 @@ def test_a_local_file_of_a_known_name_is_taken(
     monkeypatch.chdir(tmp_path)
     Path("yolox_nano").write_bytes(b"x")
     assert find_weights("yolox_nano") == Path("yolox_nano")
+
+
+def test_a_bundle_is_weights_with_its_class_names_and_its_size(
+    bundle: Bundle, checkpoint: Path, tmp_path: Path
+) -> None:
+    run(bundle, LoadSettings(classes=("a", "b c", "d"), input_size=96), Context(str(checkpoint)))
+    bundle.save()
+    assert find_weights(str(bundle.folder)) == bundle.path("weights.safetensors")
+    (tmp_path / "again").mkdir()
+    again = Bundle(tmp_path / "again", Manifest())
+    run(again, LoadSettings(), Context(str(bundle.folder)))
+    assert again.spec == bundle.spec
+    (tmp_path / "other").mkdir()
+    other = Bundle(tmp_path / "other", Manifest())
+    run(other, LoadSettings(input_size=64), Context(str(bundle.folder)))
+    assert (other.spec.input.width, other.spec.class_names) == (64, ("a", "b c", "d"))
+
+
+def test_a_bundle_of_an_onnx_file_gives_that_file_and_its_names(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.onnx"
+    onnx.save(yolo_onnx("yolov8", size=None), path)
+    run(bundle, LoadSettings(classes=("a", "b", "c"), input_size=64), Context(str(path)))
+    bundle.save()
+    assert find_weights(str(bundle.folder)).name == "source.onnx"
+    (tmp_path / "again").mkdir()
+    again = Bundle(tmp_path / "again", Manifest())
+    run(again, LoadSettings(), Context(str(bundle.folder)))
+    assert again.spec.class_names == ("a", "b", "c")
+
+
+def test_a_bundle_without_weights_or_with_changed_ones_is_refused(
+    bundle: Bundle, checkpoint: Path
+) -> None:
+    run(bundle, LoadSettings(classes=("a", "b", "c")), Context(str(checkpoint)))
+    bundle.save()
+    weights = bundle.path("weights.safetensors")
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: changed since"):
+        find_weights(str(bundle.folder))
+    weights.unlink()
+    with pytest.raises(WeightsError, match="a bundle without weights"):
+        find_weights(str(bundle.folder))

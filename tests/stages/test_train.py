@@ -59,7 +59,7 @@ def test_a_bundle_without_a_network_gets_a_new_one_for_the_classes_of_the_data(
     assert any("fewer than 20 boxes" in line for line in metrics["warnings"])
     for line in metrics["warnings"]:
         assert line in told.partition("epoch ")[0]
-    assert read_about(bundle.path(WEIGHTS)) == (CLASSES, 32)
+    assert read_about(bundle.path(WEIGHTS)) == (CLASSES, 32, None)
 
 
 def test_the_score_and_the_mistakes_are_those_of_val(tmp_path: Path, data: Path) -> None:
