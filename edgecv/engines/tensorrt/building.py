@@ -27,9 +27,9 @@ def build_serialized(made: Network, config: Any, title: str) -> bytes:
     """
     with bar(title, None), ThreadPoolExecutor(1) as pool:
         monitor = _watch(made.vendor, config)
-        future = pool.submit(made.builder.build_serialized_network, made.network, config)
         try:
-            plan = future.result()
+            build = made.builder.build_serialized_network
+            plan = pool.submit(build, made.network, config).result()
         except BaseException:
             if monitor is not None:
                 monitor.stopped = True
@@ -54,7 +54,7 @@ def _watch(trt: Any, config: Any) -> Any:
     if not hasattr(trt, "IProgressMonitor"):
         return None
     # the bar of the caller is in its context, which threads of the builder do not have
-    context, lock = copy_context(), Lock()
+    ours, lock = copy_context(), Lock()
     shown: dict[str, tuple[AbstractContextManager[Advance], Advance]] = {}
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
@@ -65,7 +65,7 @@ def _watch(trt: Any, config: Any) -> Any:
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
             with lock:
                 opened = bar(name, steps)
-                shown[name] = (opened, context.run(opened.__enter__))
+                shown[name] = (opened, ours.run(opened.__enter__))
 
         def step_complete(self, name: str, step: int) -> bool:
             with lock:
@@ -76,7 +76,7 @@ def _watch(trt: Any, config: Any) -> Any:
         def phase_finish(self, name: str) -> None:
             with lock:
                 if name in shown:
-                    context.run(shown.pop(name)[0].__exit__, None, None, None)
+                    ours.run(shown.pop(name)[0].__exit__, None, None, None)
 
     monitor = Monitor()
     config.progress_monitor = monitor

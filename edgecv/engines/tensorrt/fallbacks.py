@@ -31,28 +31,28 @@ def inspect(engine: Any, trt: Any) -> list[dict[str, Any]]:
     """What a loaded plan tells about each of its layers."""
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
-    layers = json.loads(text)["Layers"]
-    return [layer for layer in layers if isinstance(layer, dict)]
+    rows = json.loads(text)["Layers"]
+    return [row for row in rows if isinstance(row, dict)]
 
 
-def not_in_int8(layers: Collection[dict[str, Any]], quantised: Collection[str]) -> list[str]:
+def not_in_int8(rows: Collection[dict[str, Any]], quantised: Collection[str]) -> list[str]:
     """Those of the quantised convs that the plan computes in a wider type.
 
     Args:
-        layers: of `inspect`: "Name", "Metadata" with the nodes it is made of, and "Inputs" whose
+        rows: of `inspect`: "Name", "Metadata" with the nodes it is made of, and "Inputs" whose
             "Format/Datatype" names the type in words.
         quantised: names of convs that the file wants in INT8.
     """
     wider = set()
-    for layer in layers:
-        inputs = layer.get("Inputs") or [{}]
+    for row in rows:
+        inputs = row.get("Inputs") or [{}]
         if "int8" in str(inputs[0].get("Format/Datatype", "int8")).lower():
             continue
-        wider |= _nodes(layer)
+        wider |= _nodes(row)
     return [name for name in quantised if name in wider]
 
 
-def _nodes(layer: dict[str, Any]) -> set[str]:
+def _nodes(row: dict[str, Any]) -> set[str]:
     # "conv1 + PWN(...)" in the name, "[ONNX Layer: conv1]" in the metadata, "\x1f" between
-    told = f"{layer.get('Name', '')} {layer.get('Metadata', '')}"
+    told = f"{row.get('Name', '')} {row.get('Metadata', '')}"
     return set(re.findall(r"[\w./:-]+", told))

@@ -52,7 +52,7 @@ def build_plan(source: Path, folder: Path, name: str, options: PlanOptions) -> B
     outside = not_on_dla(made, config) if options.dla is not None else []
     integers = quantised_convs(made)
     plan = build_serialized(made, config, f"building {name}")
-    save_cache(config, cache)
+    save_cache(made, config, cache)
     path = folder / f"{name}.plan"
     path.write_bytes(plan)
     path = path.rename(folder / f"{name}.{sha256_of(path)[:8]}.plan")

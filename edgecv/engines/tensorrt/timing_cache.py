@@ -22,7 +22,12 @@ def default_cache(version: str, capability: str) -> Path:
 
 
 def load_cache(made: Network, config: Any, path: Path) -> None:
-    """Give the builder a cache; one that does not fit is told, and a new one begun."""
+    """Give the builder a cache; one that does not fit is told, and a new one begun.
+
+    TensorRT for RTX gets none: it measures when a plan is first run.
+    """
+    if made.vendor.__name__ == "tensorrt_rtx":
+        return
     kept, problem = _read(path)
     if kept and not _set(config, kept):
         problem = "not of this TensorRT and GPU"
@@ -58,9 +63,9 @@ def _set(config: Any, content: bytes) -> bool:
     return cache is not None and bool(config.set_timing_cache(cache, ignore_mismatch=False))
 
 
-def save_cache(config: Any, path: Path) -> None:
+def save_cache(made: Network, config: Any, path: Path) -> None:
     """Keep what this build measured, in one step; where that is not possible it is told."""
-    cache = config.get_timing_cache()
+    cache = None if made.vendor.__name__ == "tensorrt_rtx" else config.get_timing_cache()
     if cache is None:
         return
     content = bytes(cache.serialize())
