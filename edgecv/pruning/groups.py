@@ -124,18 +124,34 @@ def cut(model: Detector, channels: Mapping[str, Sequence[int]]) -> Detector:
     return smaller
 
 
-def silence(graph: Graph, name: str, channels: Sequence[int]) -> None:
+Former = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+def silence(graph: Graph, name: str, channels: Sequence[int]) -> Former:
     """Set some channels of a group to zero: the network answers as if they were cut.
 
     Args:
         graph: of the network, which is changed.
         name: of the group.
         channels: to silence.
+
+    Returns:
+        What `restore` takes to undo it.
     """
+    former: Former = []
     with torch.no_grad():
         for dependency, affected in graph.pairs(name, channels):
             layer = dependency.target.module
             if makes_channels(dependency) and isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
                 for parameter in (layer.weight, layer.bias):
                     if parameter is not None:
+                        former.append((parameter, parameter.clone()))
                         parameter[affected] = 0
+    return former
+
+
+def restore(former: Former) -> None:
+    """Give parameters their values back, the last that were changed first."""
+    with torch.no_grad():
+        for parameter, before in reversed(former):
+            parameter.copy_(before)

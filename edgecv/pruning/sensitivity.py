@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 
 from edgecv.progress import bar
-from edgecv.pruning.groups import Graph, Group, silence
+from edgecv.pruning.groups import Former, Graph, Group, restore, silence
 from edgecv.pruning.importance import Floats
 from edgecv.recipe import AugmentSettings, TrainSettings
 from edgecv.training.batches import Batch, batches
@@ -80,18 +79,18 @@ def sensitivity(
         seen: pictures to look at.
         ratios: shares of the channels to cut, ascending.
     """
-    whole = copy.deepcopy(graph.model.state_dict())
     before = mean_loss(graph, seen)
     found = []
     with bar("sensitivity", len(groups)) as advance:
         for group in groups:
             order = np.argsort(worth[group.name], kind="stable")
-            losses = []
+            former, losses = Former(), []
             for ratio in ratios:
                 # what is gone at one ratio is gone at the next
-                silence(graph, group.name, order[: round(ratio * group.width)].tolist())
+                gone = order[: round(ratio * group.width)].tolist()
+                former += silence(graph, group.name, gone)
                 losses.append(mean_loss(graph, seen))
-            graph.model.load_state_dict(whole)
+            restore(former)
             found.append(Sensitivity(group.name, group.width, tuple(losses)))
             advance()
     return before, found

@@ -18,6 +18,7 @@ from edgecv.models.checkpoint import read_about, write_checkpoint
 from edgecv.models.cost import network_cost
 from edgecv.models.detector import architecture_of, build, read_detector
 from edgecv.models.students import StudentConfig
+from edgecv.pruning import conv_times, exported
 from edgecv.recipe import ExportSettings, LoadSettings, PruneSettings, TrainSettings
 from edgecv.stages import Context, export, load, prune, train
 from edgecv.stages.build import build_variant
@@ -35,6 +36,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loaded(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """A bundle with a small network of some classes, and what a run of it is given."""
     monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
+    for module, name, few in (
+        (conv_times, "CALLS", 1),
+        (conv_times, "SHARES", (0.5,)),
+        (exported, "CALLS", 1),
+        (exported, "ROUNDS", 1),
+    ):
+        monkeypatch.setattr(module, name, few)
 
     def make(classes: tuple[str, ...] = CLASSES, pictures: bool = True) -> tuple[Bundle, Context]:
         weights = tmp_path / "small.safetensors"
