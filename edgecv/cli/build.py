@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -92,22 +93,18 @@ def _save(bundle: Bundle, built: Variant) -> None:
     if is_signed(bundle.folder):
         save_built(bundle)
         return
-    _save_with(bundle, built)
+    here = set(bundle.path("engines").glob(f"{built.name}.*"))
+    _save_written(bundle, here)
     # a plan's name holds a part of its hash; the one before it was valid until now
-    former = [
-        path
-        for path in bundle.path("engines").glob(f"{built.name}.*.plan")
-        if path != bundle.path(built.file)
-    ]
+    former = {path for path in here if path.suffix == ".plan"} - {bundle.path(built.file)}
     for path in former:
         path.unlink()
     if former:
-        _save_with(bundle, built)
+        _save_written(bundle, former)
 
 
-def _save_with(bundle: Bundle, built: Variant) -> None:
-    files = bundle.path("engines").glob(f"{built.name}.*")
-    bundle.save(written={path.relative_to(bundle.folder).as_posix() for path in files})
+def _save_written(bundle: Bundle, paths: Collection[Path]) -> None:
+    bundle.save(written={path.relative_to(bundle.folder).as_posix() for path in paths})
 
 
 def _print(bundle: Bundle, built: list[Variant], as_json: bool) -> None:

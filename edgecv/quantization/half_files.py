@@ -13,6 +13,7 @@ from edgecv.progress import say
 from edgecv.quantization.execute import Pictures
 from edgecv.quantization.half import around_pairs, float32_nodes, peaks
 from edgecv.quantization.half_graph import to_half
+from edgecv.quantization.half_numerics import rounded
 from edgecv.quantization.sensitivity import Reference, damage_db
 
 SOURCES = {"fp16": "model.onnx", "int8": "onnx/tensorrt-int8.onnx"}
@@ -43,7 +44,7 @@ def write_half(bundle: Bundle, pictures: Pictures, known: Reference) -> dict[str
         found[precision] = {
             "float32": len(kept),
             "largest": max(largest.values(), default=0.0),
-            "sqnr_db": damage_db(half, known),
+            "sqnr_db": damage_db(rounded(model, kept), known),
             "float32_sqnr_db": damage_db(model, known) if precision == "int8" else None,
         }
     bundle.write_json(FLOAT32_FILE, names)

@@ -10,9 +10,9 @@ from onnx import helper, numpy_helper, version_converter
 
 from edgecv.errors import ModelError
 from edgecv.quantization.execute import rebuilt
-from edgecv.quantization.half import PAIR, float_tensors
+from edgecv.quantization.half import PAIR
+from edgecv.quantization.half_types import FLOAT, HALF, Types, opset_of
 
-FLOAT, HALF = int(onnx.TensorProto.FLOAT), int(onnx.TensorProto.FLOAT16)
 # the first in which Q/DQ take a scale of 16 bits, and the IR version that came with it
 PAIR_OPSET, PAIR_IR = 19, 9
 
@@ -46,15 +46,11 @@ def _is_graph(attribute: onnx.AttributeProto) -> bool:
 
 
 def _with_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    if _opset_of(model) >= opset:
+    if opset_of(model) >= opset:
         return model
     converted = version_converter.convert_version(model, opset)
     converted.ir_version = max(converted.ir_version, PAIR_IR)
     return converted
-
-
-def _opset_of(model: onnx.ModelProto) -> int:
-    return next(int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx"))
 
 
 class _Writer:
@@ -62,30 +58,24 @@ class _Writer:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._source = model
-        self._opset = _opset_of(model)
-        self._floats = set(float_tensors(model))
-        self._weights = {t.name: t for t in model.graph.initializer if t.data_type == FLOAT}
+        self._types = Types(model)
         self._outputs = {value.name for value in model.graph.output}
         self._nodes: list[onnx.NodeProto] = []
         self._constants = list(model.graph.initializer)
         # (tensor of the source, type) -> its name here
-        self._at_hand: dict[tuple[str, int], str] = {
-            (value.name, FLOAT): value.name for value in model.graph.input
-        }
-        self._at_hand.update({(name, FLOAT): name for name in self._weights})
+        given = [*(value.name for value in model.graph.input), *self._types.weights]
+        self._at_hand: dict[tuple[str, int], str] = {(name, FLOAT): name for name in given}
 
     def add(self, node: onnx.NodeProto, kind: int) -> None:
         """Copy a node so that it computes in that type, as far as its operator can."""
-        inputs, outputs = self._kinds(node, kind)
-        if HALF not in inputs + outputs:
-            kind = FLOAT
+        inputs, outputs = self._types.of(node, kind)
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copy.input[:] = [
             self._in(name, type_) if type_ else name
             for name, type_ in zip(node.input, inputs, strict=True)
         ]
-        if kind == HALF:
+        if HALF in outputs:
             _set_types(copy)
         self._nodes.append(copy)
         for index, (name, type_) in enumerate(zip(node.output, outputs, strict=True)):
@@ -96,37 +86,12 @@ class _Writer:
             elif type_:
                 self._at_hand[name, type_] = name
 
-    def _kinds(self, node: onnx.NodeProto, kind: int) -> tuple[list[int], list[int]]:
-        """The type of each float input and output of a node, 0 for those that are no floats."""
-        schema = onnx.defs.get_schema(node.op_type, self._opset, node.domain)
-        halves = {
-            item.type_param_str: "tensor(float16)" in item.allowed_type_strs
-            for item in schema.type_constraints
-        }
-
-        def kind_of(name: str, parameters: list[onnx.defs.OpSchema.FormalParameter], i: int) -> int:
-            if name not in self._floats and name not in self._weights and not self._is_input(name):
-                return 0
-            parameter = parameters[min(i, len(parameters) - 1)]
-            return kind if halves.get(parameter.type_str, False) else FLOAT
-
-        parts = (node.input, list(schema.inputs)), (node.output, list(schema.outputs))
-        found = [[kind_of(n, params, i) for i, n in enumerate(names)] for names, params in parts]
-        return found[0], found[1]
-
-    def _is_input(self, name: str) -> bool:
-        return any(
-            value.name == name and value.type.tensor_type.elem_type == FLOAT
-            for value in self._source.graph.input
-        )
-
     def _in(self, name: str, kind: int) -> str:
         """A tensor in that type, cast once."""
         if (name, kind) not in self._at_hand:
-            suffix = "half" if kind == HALF else "float"
-            result = f"{name}.{suffix}"
-            if name in self._weights:
-                value = numpy_helper.to_array(self._weights[name]).astype(np.float16)
+            result = f"{name}.{'half' if kind == HALF else 'float'}"
+            if name in self._types.weights:
+                value = numpy_helper.to_array(self._types.weights[name]).astype(np.float16)
                 self._constants.append(numpy_helper.from_array(value, result))
             else:
                 other = FLOAT if kind == HALF else HALF

@@ -8,10 +8,11 @@ import pytest
 from small_bundles import answer_of, picture_batch, small_bundle, small_graph
 
 from edgecv.bundle import Bundle, Variant
-from edgecv.engines import open_engine, tensorrt
+from edgecv.engines import Built, open_engine, tensorrt
 from edgecv.engines.tensorrt.acceptance import CAPABILITIES, accept, verdict_of
-from edgecv.engines.tensorrt.network import by_message
-from edgecv.errors import EngineError
+from edgecv.engines.tensorrt.options import FLOAT32_FILE, HALF_FILES, PlanOptions
+from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.quantization.half_graph import to_half
 from edgecv.stages.build import build_variant
 
 
@@ -86,18 +87,6 @@ def test_a_builder_that_never_ends_gives_no_verdict(tmp_path: Path) -> None:
     assert "no answer in 0.01 s" in verdict["reason"]
 
 
-@pytest.mark.parametrize(
-    ("message", "node"),
-    [
-        ("Could not find any implementation for node stem.conv + silu.", "stem.conv"),
-        ("In node 12 with name: x and operator: Resize", "12"),
-        ("Network has dynamic inputs", ""),
-    ],
-)
-def test_a_node_is_found_in_a_log_message(message: str, node: str) -> None:
-    assert by_message(message) == {"node": node, "op": "", "reason": message}
-
-
 @pytest.mark.usefixtures("no_gpu")
 def test_without_a_gpu_the_file_shows_its_numerics_and_says_so_once(
     bundle: Bundle, capsys: pytest.CaptureFixture[str]
@@ -117,6 +106,85 @@ def test_without_a_gpu_the_file_shows_its_numerics_and_says_so_once(
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("no NVIDIA GPU here: the TensorRT file runs through ONNX Runtime") == 1
     assert "its speed means nothing" in told
+
+
+@pytest.fixture
+def halved(bundle: Bundle) -> Bundle:
+    """With the files in 16 bits that the quantize stage writes."""
+    for precision, source in (("int8", "onnx/tensorrt-int8.onnx"), ("fp16", "model.onnx")):
+        model = to_half(onnx.load(bundle.path(source)), ())
+        onnx.save(model, bundle.path(HALF_FILES[precision]))
+    bundle.write_json(FLOAT32_FILE, {"int8": [], "fp16": ["sigmoid"]})
+    bundle.save()
+    return bundle
+
+
+@pytest.mark.parametrize("batch", [1, None])
+def test_the_file_in_16_bits_is_accepted_too(tmp_path: Path, batch: int | None) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    for quantised in (None, "int8"):
+        onnx.save(to_half(small_graph(batch, quantised), ()), tmp_path / "a.onnx")
+        verdict = verdict_of(tmp_path / "a.onnx")
+        assert verdict["accepted"] is True, verdict
+        assert verdict["capabilities"] == ["SM80", "SM86", "SM89", "SM120"]
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_both_files_of_int8_get_a_verdict_and_fp16_is_a_variant_of_its_own(
+    halved: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def accept(source: Path) -> dict[str, str]:
+        asked.append(source.name)
+        return {"of": source.name}
+
+    monkeypatch.setattr("edgecv.engines.tensorrt.acceptance.accept", accept)
+    int8 = build_variant(halved, "tensorrt", "int8")
+    assert asked == ["tensorrt-int8.onnx", "tensorrt-int8-fp16.onnx"]
+    assert int8.details["acceptance_half"] == {"of": "tensorrt-int8-fp16.onnx"}
+    fp16 = build_variant(halved, "tensorrt", "fp16")
+    assert asked[2:] == ["tensorrt-fp16.onnx"]
+    assert (fp16.file, fp16.precision) == ("engines/tensorrt-fp16.onnx", "fp16")
+    assert "acceptance_half" not in fp16.details
+    with open_engine(halved, fp16) as engine:
+        for found, expected in zip(
+            engine.infer(picture_batch()), answer_of(picture_batch()), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_without_a_gpu_nothing_that_is_for_a_plan_can_be_asked(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"--workspace 512: .*no NVIDIA GPU here"):
+        build_variant(bundle, "tensorrt", "int8", plan=PlanOptions(workspace_mb=512))
+    with pytest.raises(UsageError, match="--timing-cache: "):
+        build_variant(bundle, "tensorrt", "int8", plan=PlanOptions(timing_cache=tmp_path / "a"))
+    with pytest.raises(EngineError, match=r"no file in 16 bits.*section quantize"):
+        build_variant(bundle, "tensorrt", "fp16")
+
+
+def test_a_plan_is_built_with_the_files_that_the_bundle_has_for_it(
+    halved: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[PlanOptions] = []
+
+    def build_plan(source: Path, folder: Path, name: str, options: PlanOptions) -> Built:
+        found.append(options)
+        (folder / f"{name}.0.plan").write_bytes(b"plan")
+        return Built(f"{name}.0.plan", {}, {"gpu": "one"})
+
+    monkeypatch.setattr("edgecv.engines.tensorrt.why_not_here", lambda: None)
+    monkeypatch.setattr("edgecv.engines.tensorrt.plan.build_plan", build_plan)
+    variant = build_variant(halved, "tensorrt", "fp16", plan=PlanOptions(dla=1))
+    half = halved.path(HALF_FILES["fp16"])
+    assert found == [PlanOptions("fp16", half=half, float32=("sigmoid",), dla=1)]
+    assert (variant.file, variant.requires) == ("engines/tensorrt-fp16.0.plan", {"gpu": "one"})
+    half.write_bytes(b"changed")
+    with pytest.raises(BundleError, match=r"tensorrt-fp16\.onnx: not the file of the manifest"):
+        build_variant(halved, "tensorrt", "fp16")
 
 
 @pytest.mark.usefixtures("no_gpu")
