@@ -17,7 +17,7 @@ from edgecv.embedded import with_pictures
 from edgecv.errors import DataError, UsageError
 from edgecv.models.download import EMBEDDED, OFFICIAL, is_embedded, is_url
 from edgecv.progress import Advance, bar, say
-from edgecv.recipe import DistillSettings, Recipe, TrainSettings
+from edgecv.recipe import DistillSettings, QatTrainSettings, Recipe, TrainSettings
 from edgecv.stages import STAGES, Context, Input
 
 if TYPE_CHECKING:
@@ -63,7 +63,12 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
         )
     reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
     own = any(settings.custom is not None for settings in recipe.trainings)
-    parts = [_parts(settings, context.data) for settings in recipe.trainings]
+    parts = [
+        _parts(settings, context.data)
+        for settings in recipe.trainings
+        # which learns from --calibration, without a data set
+        if context.data or settings.custom or not isinstance(settings, QatTrainSettings)
+    ]
     context = replace(context, held_out=_held_out(parts))
     # a user's own Dataset may come from a folder of no known format
     dataset = None if own and not recipe.evaluate else scored(context.data, context.held_out)

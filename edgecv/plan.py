@@ -93,7 +93,8 @@ def check_packages(steps: Sequence[Step], first: int = 0) -> None:
     known = {name: (extra, EXTRAS[extra][name]) for extra in NEEDED for name in EXTRAS[extra]}
     targets = {target for step in steps for target in getattr(step.settings, "targets", ())}
     for step in steps[first:]:
-        for distribution in step.stage.packages:
+        learns = getattr(step.settings, "method", None) == "qat"
+        for distribution in step.stage.packages + learns * STAGES["train"].packages:
             extra, module = known.get(distribution, ("", ""))
             if distribution in OPTIONAL - targets or not module or find_spec(module) is not None:
                 continue

@@ -52,28 +52,32 @@ class Judge:
         kept = self._files.kept_float(target, allowance, quiet)
         key = (target, tuple(kept))
         if key not in self._known:
-            self._known[key] = self._measure(target, allowance, kept)
+            self._known[key] = self._measure(self._files, target, allowance, kept)
         return replace(self._known[key], allowance=allowance)
 
-    def departure(self, step: Step) -> Departure | None:
+    def again(self, files: Files, step: Step) -> Step:
+        """Measure a try with the weights of other files."""
+        return self._measure(files, step.target, step.allowance, step.kept_float)
+
+    def departure(self, files: Files, step: Step) -> Departure | None:
         """Where the engine of a try computes otherwise than its file says; None: nowhere.
 
         None too where the engine does not run here.
         """
         if step.target == "tensorrt" or not self._runs_here():
             return None
-        model = self._files.emission(step.target, step.kept_float)
-        sample = self._files.known.pictures.spread(COMPARED)
+        model = files.emission(step.target, step.kept_float)
+        sample = files.known.pictures.spread(COMPARED)
         compute = partial(_compute, self._bundle.spec, step.target)
-        return find_departure(self._files.network, model, self._bundle.spec.output, sample, compute)
+        return find_departure(files.network, model, self._bundle.spec.output, sample, compute)
 
-    def _measure(self, target: str, allowance: float, kept: list[str]) -> Step:
-        model = self._files.emission(target, kept)
+    def _measure(self, files: Files, target: str, allowance: float, kept: list[str]) -> Step:
+        model = files.emission(target, kept)
         score = None
         if self._data is not None:
             title = f"{target}, {allowance:.0%} float"
             score = self._score(self._data, self._engine(target, model), title)
-        return Step(target, allowance, kept, damage_db(model, self._files.known), score)
+        return Step(target, allowance, kept, damage_db(model, files.known), score)
 
     def _engine(self, target: str, model: onnx.ModelProto) -> Engine:
         """The engine itself where it runs here; for TensorRT and other CPUs exact Q/DQ."""

@@ -122,9 +122,10 @@ STAGES = {
         "edgecv.stages.quantize:run",
         sources=(
             *("quantization", "models", "engines", "data", "metrics", *_PROCESS),
-            "stages/evaluate.py",
+            *("training", "distillation", "stages/evaluate.py", "stages/load.py"),  # of qat
         ),
         packages=(*_NETWORK, *_PICTURES, "hotcoco"),
+        reads=("training",),
         after=("export",),
         machine=True,
     ),

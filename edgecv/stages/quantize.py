@@ -1,4 +1,7 @@
-"""Quantise `model.onnx`: one calibration, one table, an INT8 file for each engine family."""
+"""Quantise `model.onnx`: one calibration, one table, an INT8 file for each engine family.
+
+With method qat the weights then learn to live with the rounding; see quantization/qat.py.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,10 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     folder = context.calibration or context.data
     if folder is None:
         raise UsageError("nothing to calibrate on: give --calibration DIR or --data DIR")
+    if settings.method == "qat":
+        from edgecv.quantization.qat import check_trainable
+
+        check_trainable(bundle, settings.qat)
     usable, _ = usable_pictures(folder, CALIBRATION_MIN)
     network = read_network(onnx.load(bundle.path("model.onnx")))
     _check_names(settings.keep_float, [layer.name for layer in network.layers])
@@ -62,7 +69,7 @@ def run(bundle: Bundle, settings: QuantizeSettings, context: Context) -> dict[st
     pictures = Pictures(usable, bundle.spec.input).spread(settings.images)
     cpu: Int8Cpu = int8_cpu() if settings.cpu == "auto" else settings.cpu
     files = calibrate(network, bundle.spec.output, pictures, settings, cpu)
-    found = _decide(bundle, settings, context, files)
+    found = _decide(bundle, settings, context, files, usable)
     return found | {"half": write_half(bundle, pictures, files.known)}
 
 
@@ -79,7 +86,11 @@ def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _decide(
-    bundle: Bundle, settings: QuantizeSettings, context: Context, files: Files
+    bundle: Bundle,
+    settings: QuantizeSettings,
+    context: Context,
+    files: Files,
+    photos: Sequence[Path],
 ) -> dict[str, Any]:
     from edgecv.data.scored import scored
     from edgecv.quantization.account import account, account_budget, account_steps
@@ -94,9 +105,18 @@ def _decide(
         for target in TARGETS
     }
     chosen = {target: steps[-1] for target, steps in tries.items()}
-    departures = _departures(judge, chosen)
+    weights, told = dict.fromkeys(TARGETS, files), dict[str, Any]()
+    if settings.method == "qat":
+        from edgecv.quantization.qat import fine_tune
+        from edgecv.quantization.qat_choice import choose
+
+        learnt = fine_tune(bundle, files, chosen, settings, context, photos)
+        weights, chosen, compared = choose(judge, files, learnt.files, chosen)
+        told = {"qat": {**learnt.told, **compared}}
+    departures = _departures(judge, weights, chosen)
     for target, step in chosen.items():
-        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), files.emission(target, step.kept_float))
+        model = weights[target].emission(target, step.kept_float)
+        _write(bundle.new_file(f"onnx/{target}-int8.onnx"), model)
     table = files.table({target: step.kept_float for target, step in chosen.items()})
     bundle.new_file(FILE).write_text(table.model_dump_json(indent=1) + "\n", "utf-8")
     return {
@@ -104,14 +124,17 @@ def _decide(
         "budget": account_budget(chosen, settings.budget, judge.float_score, judge.data),
         "steps": account_steps(tries),
         "departures": departures,
+        **told,
     }
 
 
-def _departures(judge: Judge, chosen: Mapping[str, Step]) -> dict[str, Any]:
+def _departures(
+    judge: Judge, weights: Mapping[str, Files], chosen: Mapping[str, Step]
+) -> dict[str, Any]:
     """The engines here that do not compute what their files say, and where that begins."""
     found = {}
     for target, step in chosen.items():
-        departure = judge.departure(step)
+        departure = judge.departure(weights[target], step)
         if departure is not None:
             where = departure.node or "the detections"
             say(
