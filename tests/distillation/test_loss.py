@@ -97,7 +97,7 @@ def test_pictures_without_ground_truth_are_learned_from_the_teacher_alone() -> N
     model = student().eval()
     none = made(labelled=0)(model, images, given, False)
     assert "iou" not in none
-    assert none["teacher_iou"] > 0
+    assert none["teacher_objectness"] > 0
     known = sorted(given.indices)[2]
     some = made(labelled=known)(model, images, given, False)
     rows = [row for row, index in enumerate(given.indices) if index < known]
