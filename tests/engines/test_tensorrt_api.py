@@ -146,7 +146,7 @@ def test_what_the_device_or_the_network_does_not_allow_is_refused() -> None:
     fixed, open_ = made_of("10.3.0", dla_cores=1), made_of("10.3.0", dynamic=True)
     with pytest.raises(UsageError, match=r"--dla 1: this device has 1 cores.*without --dla"):
         make_config(fixed, PlanOptions(precision="int8", dla=1))
-    with pytest.raises(UsageError, match=r"--batch 1:4:8.*takes 1 a call.*export\.batch=null"):
+    with pytest.raises(UsageError, match=r"--batch 1:4:8.*takes 1 a call.*export\.batch=dynamic"):
         make_config(fixed, PlanOptions(batch=(1, 4, 8)))
     make_config(fixed, PlanOptions(batch=(1, 1, 1)))
     with pytest.raises(UsageError, match="--dla 0 needs one batch size"):

@@ -105,6 +105,7 @@ def test_a_missed_budget_is_said_in_words(tmp_path: Path) -> None:
 
 def test_the_tensorrt_refusal_is_explained_by_node(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b", metrics())
+    accepted = {"accepted": True, "version": "TensorRT-RTX 1.7.1", "capabilities": ["SM80", "SM86"]}
     refused = {
         "accepted": False,
         "version": "TensorRT-RTX 1.7.1",
@@ -112,7 +113,7 @@ def test_the_tensorrt_refusal_is_explained_by_node(tmp_path: Path) -> None:
     }
     bundle.update(
         variants=tuple(
-            v.model_copy(update={"details": {"acceptance": refused}})
+            v.model_copy(update={"details": {"acceptance": refused, "acceptance_half": accepted}})
             if v.name == "tensorrt-int8"
             else v
             for v in bundle.manifest.variants
@@ -120,6 +121,8 @@ def test_the_tensorrt_refusal_is_explained_by_node(tmp_path: Path) -> None:
     )
     html = page.render(collect(bundle), {})
     assert "Refused by the parser and builder of TensorRT-RTX 1.7.1" in html
+    assert "TensorRT: tensorrt-int8, the rest in 16 bits" in html
+    assert "Accepted by the parser and builder of TensorRT-RTX 1.7.1 for SM80, SM86." in html
     assert "no kernel" in html
     assert "head.<wbr>conv" in html
 

@@ -12,6 +12,19 @@ def test_no_variants_give_no_rows() -> None:
     assert tables.acceptance(()) == []
 
 
+def test_a_variant_with_a_file_in_16_bits_has_two_verdicts(report: Report) -> None:
+    details = {
+        "acceptance": {"accepted": True, "capabilities": ["SM80", "SM86"]},
+        "acceptance_half": {"accepted": False, "capabilities": []},
+    }
+    variant = report.variant("tensorrt-int8").model_copy(update={"details": details})
+    rows = tables.acceptance([variant])
+    assert [(row["half"], row["accepted"], row["capabilities"]) for row in rows] == [
+        (False, True, ["SM80", "SM86"]),
+        (True, False, []),
+    ]
+
+
 def test_before_and_after_are_of_one_engine(report: Report) -> None:
     rows = {row["engine"]: row for row in tables.pairs(report.variants)}
     assert list(rows) == ["openvino", "onnxruntime", "tensorrt"]

@@ -102,7 +102,7 @@ def _add_batch(made: Network, config: Any, options: PlanOptions) -> None:
                 raise UsageError(
                     f"--batch {':'.join(map(str, options.batch))}: this network takes "
                     f"{', '.join(map(str, sorted(fixed)))} a call. Export it with an open batch: "
-                    "edgecv compress --set export.batch=null"
+                    "edgecv compress --set export.batch=dynamic"
                 )
         return
     batch = options.batch or OPEN_BATCH
