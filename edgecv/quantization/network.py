@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "identity": lambda value: value,
     "relu": lambda value: np.maximum(value, 0),
     "silu": lambda value: value / (1 + np.exp(-np.clip(value, -60, 60))),
+    "hardswish": lambda value: value * np.clip(value / 6 + 0.5, 0, 1),
 }
 
 
@@ -181,8 +182,9 @@ def _layer(
 
 def _activation(output: str, readers: dict[str, list[onnx.NodeProto]]) -> tuple[str, str]:
     kinds = sorted(node.op_type for node in readers[output])
-    if kinds == ["Relu"]:
-        return "relu", str(readers[output][0].output[0])
+    if kinds in (["Relu"], ["HardSwish"]):
+        name = "relu" if kinds == ["Relu"] else "hardswish"
+        return name, str(readers[output][0].output[0])
     if kinds == ["Mul", "Sigmoid"]:
         gate, product = sorted(readers[output], key=lambda node: str(node.op_type), reverse=True)
         if gate.output[0] in product.input and len(readers[gate.output[0]]) == 1:
