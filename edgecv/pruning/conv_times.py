@@ -81,7 +81,11 @@ def _measure(convs: Sequence[Conv], engine: Engine) -> dict[Conv, float]:
         }
         found = profile(engine.name, path, feeds, engine.threads, CALLS)
     by_node = {node: layer.ms for layer in found.layers for node in layer.nodes}
-    return {conv: by_node[f"conv{i}"] for i, conv in enumerate(convs)}
+    # a conv into which its activation was fused may go by that one's name
+    return {
+        conv: by_node[f"conv{i}"] if f"conv{i}" in by_node else by_node[f"act{i}"]
+        for i, conv in enumerate(convs)
+    }
 
 
 def _graph(convs: Sequence[Conv]) -> onnx.ModelProto:

@@ -11,6 +11,9 @@ from edgecv.errors import ModelError
 
 Activation = Literal["", "Relu", "HardSwish", "Silu"]
 Pair = tuple[int, int]
+Readers = dict[str, list[onnx.NodeProto]]
+
+FUSED = 2  # what engines put into a conv: an addition, and an activation behind it
 
 
 class Conv(NamedTuple):
@@ -62,20 +65,39 @@ def read_convs(model: onnx.ModelProto) -> dict[str, Conv]:
         for value in (*inferred.value_info, *inferred.output, *inferred.input)
     }
     shapes |= {weight.name: tuple(weight.dims) for weight in inferred.initializer}
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in inferred.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
+    readers = _readers(inferred)
     return {
         node.name: _conv(node, shapes, readers) for node in inferred.node if node.op_type == "Conv"
     }
 
 
-def _conv(
-    node: onnx.NodeProto,
-    shapes: dict[str, tuple[int, ...]],
-    readers: dict[str, list[onnx.NodeProto]],
-) -> Conv:
+def names_of(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
+    """By Conv what an engine may call it: its own name, or that of a node it fuses into it.
+
+    Those are what follow it one by one, each the only one that reads the one before.
+    """
+    readers = _readers(model.graph)
+    found = {}
+    for node in model.graph.node:
+        if node.op_type != "Conv":
+            continue
+        names, behind = [node.name], readers.get(node.output[0], [])
+        while len(behind) == 1 and behind[0].op_type != "Conv" and len(names) <= FUSED:
+            names.append(behind[0].name)
+            behind = readers.get(behind[0].output[0], [])
+        found[node.name] = tuple(names)
+    return found
+
+
+def _readers(graph: onnx.GraphProto) -> Readers:
+    found: Readers = {}
+    for node in graph.node:
+        for name in node.input:
+            found.setdefault(name, []).append(node)
+    return found
+
+
+def _conv(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]], readers: Readers) -> Conv:
     said = {one.name: helper.get_attribute_value(one) for one in node.attribute}
     outputs, inputs_a_group, *kernel = shapes[node.input[1]]
     _, inputs, height, width = shapes.get(node.input[0], ()) or (0, 0, 0, 0)

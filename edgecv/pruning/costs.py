@@ -15,7 +15,7 @@ from edgecv.pruning.convs import Conv
 from edgecv.pruning.groups import Group
 
 # kinds of layers that follow single convs, where an engine does not fuse them
-ACTIVATIONS = frozenset({"QuickGelu", "HardSwish", "Relu"})
+ACTIVATIONS = frozenset({"QuickGelu", "HardSwish", "HardSigmoid", "Relu"})
 
 Widths = Mapping[str, int]
 
@@ -71,7 +71,11 @@ def macs_costs(convs: Mapping[str, Conv]) -> Costs:
 
 
 def latency_costs(
-    convs: Mapping[str, Conv], table: LayerTable, round_to: int, engine: Engine
+    convs: Mapping[str, Conv],
+    table: LayerTable,
+    names: Mapping[str, Sequence[str]],
+    round_to: int,
+    engine: Engine,
 ) -> Costs:
     """Milliseconds of a call on an engine.
 
@@ -81,8 +85,9 @@ def latency_costs(
     taken to stay as it is: a cut gains rather more than is promised.
 
     Args:
-        convs: of the network, by the names of the table.
+        convs: of the network.
         table: layer times of the whole network.
+        names: by conv what the table may call it, in order.
         round_to: channels are cut in multiples of it.
         engine: that of the table.
 
@@ -90,7 +95,12 @@ def latency_costs(
         UsageError: the table is of another network.
         EngineError: a conv cannot be measured.
     """
-    times = times_by_node(table)
+    told = times_by_node(table)
+    times = {
+        name: told[called]
+        for name in convs
+        if (called := next((one for one in names[name] if one in told), None)) is not None
+    }
     if missing := [name for name in convs if name not in times]:
         raise UsageError(
             f"layer times of {table.variant}: {len(missing)} of {len(convs)} convs are not there, "
@@ -111,7 +121,7 @@ def latency_costs(
         made = a_value * _volume(convs[name], outputs)
         return inside[name] * grids[name].at(inputs, outputs) + made
 
-    fixed = table.whole_ms - sum(times[name] for name in convs) / slowed - acts
+    fixed = table.whole_ms - sum(times.values()) / slowed - acts
     return Costs("ms", max(fixed, 0.0), conv_ms, convs)
 
 

@@ -13,7 +13,7 @@ from edgecv.models.checkpoint import About, write_checkpoint
 from edgecv.models.detector import Detector, architecture_of, read_detector
 from edgecv.models.graph import parameter_count
 from edgecv.progress import say
-from edgecv.pruning.convs import Conv, read_convs
+from edgecv.pruning.convs import Conv, names_of, read_convs
 from edgecv.pruning.costs import Costs, channels_of, latency_costs, macs_costs, total
 from edgecv.pruning.exported import compare, export, measure
 from edgecv.pruning.groups import Graph, Group, cut
@@ -54,6 +54,7 @@ class _Measured:
         model: on the CPU.
         path: its graph.
         convs: of the graph.
+        names: by conv what an engine may call it.
         parameters: of the graph.
         share: of the original's cost, by the measure of the settings.
     """
@@ -61,6 +62,7 @@ class _Measured:
     model: Detector
     path: Path
     convs: dict[str, Conv]
+    names: dict[str, tuple[str, ...]]
     parameters: int
     share: float = 1.0
 
@@ -189,7 +191,8 @@ def _measured(model: Detector, job: Job, path: Path) -> _Measured:
 
 
 def _described(model: Detector, path: Path, graph: onnx.ModelProto) -> _Measured:
-    return _Measured(model, path, read_convs(graph), parameter_count(graph))
+    convs, names = read_convs(graph), names_of(graph)
+    return _Measured(model, path, convs, names, parameter_count(graph))
 
 
 def _costs(now: _Measured, job: Job, first: bool) -> Costs:
@@ -197,7 +200,7 @@ def _costs(now: _Measured, job: Job, first: bool) -> Costs:
         return macs_costs(now.convs)
     table = job.table if first else None
     table = table or measure(now.path, job.size, job.engine)
-    return latency_costs(now.convs, table, job.settings.round_to, job.engine)
+    return latency_costs(now.convs, table, now.names, job.settings.round_to, job.engine)
 
 
 def _worth(graph: Graph, groups: list[Group], job: Job) -> dict[str, Floats]:

@@ -29,7 +29,8 @@ def test_the_conv_of_the_graph_is_found_among_the_layers(
     assert (table.cpu, table.cores) == (read_cpu().model, available_cores())
     assert table.whole_ms > 0
     assert table.layers_ms == pytest.approx(sum(layer.ms for layer in table.layers))
-    assert times_by_node(table)["conv"] > 0
+    # the addition behind the conv is fused into it, and gives it its name
+    assert times_by_node(table)[{"openvino": "conv", "onnxruntime": "whole"}[engine]] > 0
 
 
 def test_what_was_written_is_read_again(bundle: Bundle, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from edgecv.pruning.convs import Conv
 
 PLAIN = Conv(8, 16, False, (3, 3), (1, 1), (1, 1, 1, 1), 16, 16, "Silu")
 DEPTHWISE = Conv(16, 16, True, (3, 3), (2, 2), (1, 1, 1, 1), 16, 16, "")
+DENSE = PLAIN._replace(activation="Relu")
 HARD = PLAIN._replace(activation="HardSwish", kernel=(1, 1), pads=(0, 0, 0, 0))
 
 
@@ -22,8 +23,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_every_conv_gets_a_time(engine: str) -> None:
-    found = conv_times([PLAIN, DEPTHWISE, HARD, PLAIN], Engine(engine, 1))
-    assert [*found] == [PLAIN, DEPTHWISE, HARD]
+    found = conv_times([PLAIN, DEPTHWISE, HARD, DENSE, PLAIN], Engine(engine, 1))
+    assert [*found] == [PLAIN, DEPTHWISE, HARD, DENSE]
     assert all(0 < ms < 1000 for ms in found.values())
 
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgecv.errors import ModelError
 from edgecv.models.graph import conv_macs
-from edgecv.pruning.convs import Conv, read_convs
+from edgecv.pruning.convs import Conv, names_of, read_convs
 from edgecv.pruning.exported import export
 
 
@@ -79,11 +79,19 @@ def test_other_convs_are_refused(
         read_convs(one_conv(shape, weight, **attributes))
 
 
+def test_an_engine_may_call_a_conv_by_what_follows_it_alone(graph: onnx.ModelProto) -> None:
+    assert names_of(one_conv((1, 4, 8, 8), (6, 4, 1, 1), "Relu"))["conv"] == ("conv", "act")
+    # two nodes read what the SiLU of a YOLOX reads
+    name = "backbone.backbone.stem.conv.conv"
+    assert names_of(graph)[name] == (name,)
+
+
 def test_a_graph_without_convs_has_none() -> None:
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     nodes = [helper.make_node("Relu", ["x"], ["y"])]
-    assert read_convs(helper.make_model(helper.make_graph(nodes, "none", [value], [out]))) == {}
+    model = helper.make_model(helper.make_graph(nodes, "none", [value], [out]))
+    assert read_convs(model) == names_of(model) == {}
 
 
 def test_the_file_is_what_was_returned(tmp_path: Path) -> None:

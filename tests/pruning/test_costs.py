@@ -21,6 +21,7 @@ CONVS = {
     "b": Conv(16, 16, True, (3, 3), (1, 1), (1, 1, 1, 1), 4, 4, ""),
     "c": Conv(32, 5, False, (1, 1), (1, 1), (0, 0, 0, 0), 4, 4, ""),
 }
+NAMES = {"a": ("a",), "b": ("b", "add"), "c": ("c",)}
 # c reads what a makes twice, once through b
 GROUPS = [Group("a", 16, {"a": 1, "b": 1}, {"c": 2})]
 
@@ -62,7 +63,7 @@ def test_multiply_accumulates_of_a_plan_are_those_of_the_cut_network(tmp_path: P
 
 @pytest.mark.usefixtures("linear")
 def test_the_time_of_the_whole_network_is_what_was_measured() -> None:
-    found = latency_costs(CONVS, table(10.0, a=1, b=2, c=3, other=2), 4, ENGINE)
+    found = latency_costs(CONVS, table(10.0, a=1, b=2, c=3, other=2), NAMES, 4, ENGINE)
     # to time each layer took less than the whole takes: all of them in proportion
     assert found.fixed == pytest.approx(2 * 10 / 8)
     assert total(found, channels_of(CONVS, GROUPS, {})) == pytest.approx(10)
@@ -70,7 +71,7 @@ def test_the_time_of_the_whole_network_is_what_was_measured() -> None:
 
 @pytest.mark.usefixtures("linear")
 def test_a_conv_gets_faster_as_it_does_alone() -> None:
-    found = latency_costs(CONVS, table(6.0, a=1, b=2, c=3), 4, ENGINE)
+    found = latency_costs(CONVS, table(6.0, a=1, b=2, c=3), NAMES, 4, ENGINE)
     assert found.conv("a", 3, 16) == pytest.approx(1)
     assert found.conv("a", 3, 8) == pytest.approx(1 * (3 + 8) / (3 + 16))
     assert found.conv("b", 4, 4) == pytest.approx(2 * 8 / 32)
@@ -83,7 +84,7 @@ def test_fewer_channels_never_take_longer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(
         module, "conv_times", lambda convs, engine: {c: noisy.get(c.outputs, 1.0) for c in convs}
     )
-    found = latency_costs(CONVS, table(6.0, a=1, b=2, c=3), 4, ENGINE)
+    found = latency_costs(CONVS, table(6.0, a=1, b=2, c=3), NAMES, 4, ENGINE)
     times = [found.conv("a", 3, outputs) for outputs in range(4, 17)]
     assert times == sorted(times)
     assert times[-1] == pytest.approx(1)
@@ -94,7 +95,7 @@ def test_activations_that_are_not_fused_shrink_with_what_they_read() -> None:
     rows = table(8.0, a=1, b=2, c=3).layers
     act = LayerRow(name="act", kind="QuickGelu", ms=2, nodes=("act",))
     given = table(8.0).model_copy(update={"layers": (*rows, act)})
-    found = latency_costs(CONVS, given, 4, ENGINE)
+    found = latency_costs(CONVS, given, NAMES, 4, ENGINE)
     assert found.fixed == pytest.approx(0)
     values = 16 * (16 + 16 + 5)
     assert found.conv("a", 3, 16) == pytest.approx(1 + 2 * 16 * 16 / values)
@@ -104,4 +105,10 @@ def test_activations_that_are_not_fused_shrink_with_what_they_read() -> None:
 @pytest.mark.usefixtures("linear")
 def test_times_of_another_network_are_refused() -> None:
     with pytest.raises(UsageError, match=r"1 of 3 convs are not there, e\.g\. b; .*another net"):
-        latency_costs(CONVS, table(5.0, a=1, c=3), 4, ENGINE)
+        latency_costs(CONVS, table(5.0, a=1, c=3), NAMES, 4, ENGINE)
+
+
+@pytest.mark.usefixtures("linear")
+def test_a_conv_may_go_by_the_name_of_what_was_fused_into_it() -> None:
+    found = latency_costs(CONVS, table(6.0, a=1, add=2, c=3), NAMES, 4, ENGINE)
+    assert found.conv("b", 16, 16) == pytest.approx(2)

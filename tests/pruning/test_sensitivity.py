@@ -38,8 +38,9 @@ def test_the_network_is_the_same_afterwards() -> None:
     groups = graph.groups()[:3]
     seen = still_batches(Shapes(2), 64, 2)
     sensitivity(graph, groups, importance(graph, groups, "bn"), seen, (0.5,))
+    after = graph.model.state_dict()
     for name, value in small_network().state_dict().items():
-        assert torch.equal(graph.model.state_dict()[name], value)
+        assert torch.equal(after[name], value)
 
 
 def test_without_groups_there_is_only_the_loss() -> None:

@@ -86,7 +86,7 @@ def test_a_pruning_without_pictures_has_neither_scores_nor_a_chart(tmp_path: Pat
     report = report_of(tmp_path / "bundle", bare)
     assert sensitivity(report.pruning) is None
     page = render(report, {})
-    assert "Sensitivity of layers" not in page
+    assert 'class="line layer"' not in page
     assert "All 3 layers" in page
 
 
