@@ -105,8 +105,8 @@ def _lines(told: dict[str, Any]) -> list[str]:
             f"MQTT: {sent['sent']} messages sent, {sent['waiting'] + sent['dropped']} lost"
         )
     if told["throttled_by"]:
-        causes = ", ".join(told["throttled_by"])
-        lines.append(f"held back for {told['throttled_s']:.0f} s by {causes}")
+        held = ", ".join(told["throttled_by"])
+        lines.append(f"held back for {told['throttled_s']:.0f} s by {held}")
     return [*lines, "; ".join(facts)]
 
 
