@@ -12,9 +12,15 @@ from torch import Tensor, nn
 from edgecv.quantization.plan import QuantisedLayer
 from edgecv.quantization.qat_rounding import Kind, Passage, Rounded, array
 
+TINY = 1e-6  # norm of a channel that is none, as pruning may leave
+
 
 class QuantisedConv(nn.Module):
-    """A conv, in one file at a time; it has the parameters and the names of the float conv.
+    """A conv, in one file at a time. It learns under the names of the float conv's parameters.
+
+    What it learns are weights of norm 1 in each output channel, times a gain that is kept. Folding
+    leaves channels that differ a thousandfold, and a step that moves the large ones breaks the
+    small ones; batch norm, which is no longer there, had made up for that.
 
     Args:
         conv: the float conv, with a bias.
@@ -27,6 +33,7 @@ class QuantisedConv(nn.Module):
         file: the one that it computes as; of a file that it does not know, and at first: float.
     """
 
+    gain: Tensor
     first_weight: Tensor
     first_bias: Tensor
 
@@ -41,8 +48,10 @@ class QuantisedConv(nn.Module):
         super().__init__()
         if conv.bias is None:
             raise ValueError("a conv without bias; expected batch norms to be folded")
-        self.weight, self.bias = conv.weight, conv.bias
-        self.register_buffer("first_weight", conv.weight.detach().clone(), persistent=False)
+        gain = conv.weight.detach().flatten(1).norm(dim=1).clamp(min=TINY).view(-1, 1, 1, 1)
+        self.weight, self.bias = nn.Parameter(conv.weight.detach() / gain), conv.bias
+        self.register_buffer("gain", gain, persistent=False)
+        self.register_buffer("first_weight", self.weight.detach().clone(), persistent=False)
         self.register_buffer("first_bias", conv.bias.detach().clone(), persistent=False)
         self.rounded = nn.ModuleDict(rounded)
         self.output = output
@@ -58,7 +67,7 @@ class QuantisedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         kind = self._files.get(self.file)
         if kind is None:
-            return nn.functional.conv2d(x, self.weight, self.bias, **self._how)
+            return nn.functional.conv2d(x, self.float_weight, self.bias, **self._how)
         rounded = cast(Rounded, self.rounded[kind])
         weight, bias = rounded(self.moved), rounded.bias + self.bias - self.first_bias
         found = nn.functional.conv2d(rounded.input.arrive(x), weight, bias, **self._how)
@@ -66,13 +75,18 @@ class QuantisedConv(nn.Module):
         return self.output(found) if self.output is not None and passes else found
 
     @property
+    def float_weight(self) -> Tensor:
+        """(O, I / groups, kh, kw) as the float network has it now."""
+        return self.weight * self.gain
+
+    @property
     def moved(self) -> Tensor:
-        """What the weights have learnt."""
-        return self.weight - self.first_weight
+        """(O, I / groups, kh, kw) what the float weight has learnt."""
+        return (self.weight - self.first_weight) * self.gain
 
     def learnt(self, row: QuantisedLayer, kind: Kind) -> QuantisedLayer:
         """The conv as a file has it now, of what that file had at first."""
         steps = cast(Rounded, self.rounded[kind]).steps(self.moved)
         bias = row.bias + array(self.bias - self.first_bias)
-        layer = replace(row.layer, weight=array(self.weight), bias=array(self.bias))
+        layer = replace(row.layer, weight=array(self.float_weight), bias=array(self.bias))
         return replace(row, layer=layer, integers=array(steps).astype(np.int8), bias=bias)

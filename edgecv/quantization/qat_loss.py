@@ -16,8 +16,8 @@ from edgecv.training.losses import loss_parts
 from edgecv.training.predictions import predictions
 
 
-class FilesLoss:
-    """A loss for the training loop. Each step is taken as one of the files, drawn anew.
+class FilesLoss(nn.Module):
+    """A loss for the training loop. Each step is taken as one of the files, by turns.
 
     So one training serves all files: the weights learn what is common to their roundings, and no
     file is left with weights that were fitted to the grid of another.
@@ -29,18 +29,23 @@ class FilesLoss:
         truth: whether the ground truth teaches.
     """
 
+    turn: Tensor
+
     def __init__(
         self, files: Sequence[str], teacher: Teacher, settings: QatSettings, truth: bool
     ) -> None:
+        super().__init__()
+        # kept with the checkpoints: a training that was stopped goes on with the file in turn
+        self.register_buffer("turn", torch.tensor(0))
         self._files, self._teacher = tuple(files), teacher
         self._settings, self._truth = settings, truth
 
-    def __call__(
+    def forward(
         self, model: nn.Module, images: Tensor, batch: Batch, plain: bool
     ) -> dict[str, Tensor]:
         """The parts of the loss of a batch, scalars by name."""
-        # torch's own stream of random numbers is kept with the checkpoints
-        use_file(model, self._files[int(torch.randint(len(self._files), ()))])
+        use_file(model, self._files[int(self.turn) % len(self._files)])
+        self.turn += 1
         found = predictions(model(images))
         settings, parts = self._settings, dict[str, Tensor]()
         if self._truth:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from edgecv.errors import ModelError
 from edgecv.models.detector import Detector
@@ -71,7 +71,9 @@ def use_file(model: nn.Module, target: str) -> None:
 
 def learnt(files: Files, model: Detector) -> Files:
     """The files with the weights that the network has now; placement, ranges and scales stay."""
-    convs = {name: (array(conv.weight), array(conv.bias)) for name, conv in _convs(model).items()}
+    convs = {
+        name: (array(_float_weight(conv)), array(conv.bias)) for name, conv in _convs(model).items()
+    }
     network = _with_weights(files.network, convs)
 
     def plan(before: Plan, kind: Kind) -> Plan:
@@ -96,6 +98,10 @@ def _kind(target: str) -> Kind:
 def _convs(model: nn.Module) -> dict[str, Any]:
     kinds = (nn.Conv2d, QuantisedConv)
     return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+
+
+def _float_weight(conv: nn.Conv2d | QuantisedConv) -> Tensor:
+    return conv.float_weight if isinstance(conv, QuantisedConv) else conv.weight
 
 
 def _check_same(layers: Collection[Layer], convs: Mapping[str, nn.Conv2d]) -> None:

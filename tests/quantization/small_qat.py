@@ -67,7 +67,8 @@ def trained(folder: Path) -> Detector:
 
 def calibrated(model: Detector, folder: Path, cpu: str = "x86", **how: object) -> Small:
     """Files of a detector, by the same steps as `calibrate` but without a ranking."""
-    settings = QuantizeSettings.model_validate({"rounding": "nearest", **how})
+    settings = QuantizeSettings.model_validate({"rounding": "nearest", "observer": "minmax", **how})
+    folder.mkdir(parents=True, exist_ok=True)
     graph = export_onnx(Deployed(model, SIDE, SIDE), SIDE, SIDE, 1, 17)
     path = folder / "model.onnx"
     network = read_network(write_graph(graph, path, simplify=True, drop_prefix=WRAPPER))
