@@ -120,7 +120,7 @@ cpu = "x86" if bits == "auto" else int8_cpu()
 files = calibrate(read_network(network()), OutputSpec(), sample, settings, cpu)
 spec = ModelSpec(name="small", class_names=tuple("abcde"), input=SIZE)
 judge = Judge(Bundle(folder, Manifest(spec=spec)), files, None)
-found = judge.departure(judge.attempt("openvino", 0.0, 0.0))
+found = judge.departure(files, judge.attempt("openvino", 0.0, 0.0))
 print(found.node if found else "nowhere")
 """
 
