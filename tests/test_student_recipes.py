@@ -31,7 +31,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "student"),
-    [("mobilenet_student_int8", "mobilenet_v3_small"), ("squeezenet_student_int8", "squeezenet1_1")],
+    [
+        ("mobilenet_student_int8", "mobilenet_v3_small"),
+        ("squeezenet_student_int8", "squeezenet1_1"),
+    ],
 )
 def test_a_student_is_taught_quantised_and_reported(
     recipe: str, student: str, data: Path, tmp_path: Path
