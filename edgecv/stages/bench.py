@@ -87,16 +87,30 @@ def bench(
         BundleError: a file is not as it was built.
         EngineError: a variant cannot be opened or run.
     """
-    for variant in variants:
+    found = bench_in_turns([(bundle, variant) for variant in variants], settings, pictures)
+    names = [variant.name for variant in variants]
+    return found | {"variants": dict(zip(names, found["variants"], strict=True))}
+
+
+def bench_in_turns(
+    pairs: Sequence[tuple[Bundle, Variant]], settings: BenchSettings, pictures: Sequence[Path]
+) -> dict[str, Any]:
+    """Time variants of one or several bundles; as `bench`, with "variants" a list in their order.
+
+    Raises:
+        BundleError: a file is not as it was built.
+        EngineError: a variant cannot be opened or run.
+    """
+    for bundle, variant in pairs:
         check_variant(bundle, variant)
     environment = _environment()  # before: the load average is that of the others
     threads = available_cores()
     with (
         ExitStack() as stack,
-        bar("timing", settings.rounds * 2 * len(variants)) as advance,
+        bar("timing", settings.rounds * 2 * len(pairs)) as advance,
         PowerMeter(period_s=SAMPLE_S) as meter,
     ):
-        subjects = [stack.enter_context(_Subject(bundle, variant)) for variant in variants]
+        subjects = [stack.enter_context(_Subject(*pair)) for pair in pairs]
         for subject in subjects:
             subject.start(threads, pictures)
         for calls in _shares(settings.queries, settings.rounds):
@@ -110,7 +124,7 @@ def bench(
                 subject.time_throughput(calls, settings.requests, meter)
                 advance()
         device = meter.to_json()
-        results = {subject.variant.name: subject.result() for subject in subjects}
+        results = [subject.result() for subject in subjects]
     return {
         "environment": environment,
         "threads": threads,
