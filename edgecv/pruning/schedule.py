@@ -19,7 +19,7 @@ from edgecv.pruning.exported import compare, export, measure
 from edgecv.pruning.groups import Graph, Group, cut
 from edgecv.pruning.importance import Floats, add_gradients, importance
 from edgecv.pruning.job import Job, Remembered, check_same, remember
-from edgecv.pruning.search import Limits, choose, limits
+from edgecv.pruning.search import Limits, check_reachable, choose, limits
 from edgecv.pruning.sensitivity import HALF, RATIOS, sensitivity, still_batches, weighed
 from edgecv.recipe import TrainSettings
 from edgecv.training.batches import Batch, batches
@@ -90,9 +90,11 @@ def prune(model: Detector, job: Job) -> Pruned:
     check_same(job, model)
     original = _measured(model, job, job.folder / ORIGINAL)
     groups = Graph(model).groups()
+    allowed = limits(groups, job.settings.round_to, job.settings.floor)
+    if job.settings.macs:
+        check_reachable(groups, macs_costs(original.convs), job.settings.macs, allowed)
     before = remember(job.folder / "before.json", lambda: {"mAP": _score(model, job)})
     seen = remember(job.folder / "sensitivity.json", lambda: _sensitivity(model, job))
-    allowed = limits(groups, job.settings.round_to, job.settings.floor)
     steps, now = [], original
     for number in range(1, job.settings.steps + 1):
         now, told = _step(number, now, original, allowed, job)

@@ -38,6 +38,18 @@ def limits(groups: Sequence[Group], round_to: int, floor: float) -> Limits:
     return Limits(round_to, least)
 
 
+def check_reachable(groups: Sequence[Group], costs: Costs, share: float, allowed: Limits) -> None:
+    """Say at once that a share of the costs cannot be reached.
+
+    Raises:
+        UsageError: with all groups at their least, the network still costs more.
+    """
+    before = total(costs, channels_of(costs.convs, groups, {}))
+    least = total(costs, channels_of(costs.convs, groups, allowed.least))
+    if least > share * before:
+        raise UsageError(_out_of_reach(groups, allowed.least, costs.unit, share, least / before))
+
+
 class Choice(NamedTuple):
     """A cut.
 
@@ -78,7 +90,9 @@ def choose(
     while now > target:
         best = search.best()
         if best is None:
-            raise UsageError(_out_of_reach(search, target / before, now / before))
+            raise UsageError(
+                _out_of_reach(groups, search.kept, costs.unit, target / before, now / before)
+            )
         now -= best.gain
         search.take(best)
     gone = {
@@ -178,11 +192,12 @@ class _Search:
         return found
 
 
-def _out_of_reach(search: _Search, wanted: float, reached: float) -> str:
-    name = max(search.groups, key=lambda one: search.kept[one])
-    left, width = search.kept[name], search.groups[name].width
+def _out_of_reach(
+    groups: Sequence[Group], kept: Mapping[str, int], unit: str, wanted: float, reached: float
+) -> str:
+    widest = max(groups, key=lambda one: kept[one.name])
     return (
-        f"keeping {wanted:.3g} of this network's {search.costs.unit} would empty layers: with each "
-        f"at its least (prune.floor, prune.round_to; {name} at {left} of {width} channels) "
-        f"{reached:.3g} is left. Ask for more than that, or lower prune.floor"
+        f"keeping {wanted:.3g} of this network's {unit} would empty layers: with each at its least "
+        f"(prune.floor, prune.round_to; {widest.name} at {kept[widest.name]} of {widest.width} "
+        f"channels) {reached:.3g} is left. Ask for more than that, or lower prune.floor"
     )

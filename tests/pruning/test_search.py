@@ -7,7 +7,7 @@ from edgecv.errors import UsageError
 from edgecv.pruning.convs import Conv
 from edgecv.pruning.costs import Costs, channels_of, macs_costs, total
 from edgecv.pruning.groups import Group
-from edgecv.pruning.search import choose, limits
+from edgecv.pruning.search import check_reachable, choose, limits
 
 SIDE = 4
 
@@ -90,6 +90,9 @@ def test_no_layer_falls_under_its_floor_and_what_is_out_of_reach_is_refused() ->
     assert found.after == at_least
     with pytest.raises(UsageError, match=r"keeping 0\.1 .*empty layers: .* a at 8 of 16 .* 0\.333"):
         choose(GROUPS, EVEN, MACS, WHOLE * 0.1, allowed)
+    check_reachable(GROUPS, MACS, at_least / WHOLE, allowed)
+    with pytest.raises(UsageError, match=r"keeping 0\.1 .*empty layers: .* a at 8 of 16 .* 0\.333"):
+        check_reachable(GROUPS, MACS, 0.1, allowed)
 
 
 def test_a_group_narrower_than_the_step_stays() -> None:
