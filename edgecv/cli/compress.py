@@ -12,6 +12,14 @@ import click
 
 from edgecv import recipe_file
 from edgecv.cli import _summary
+from edgecv.cli._recipe_options import (
+    calibration_option,
+    data_option,
+    out_option,
+    recipe_option,
+    set_option,
+    weights_option,
+)
 from edgecv.errors import UsageError
 from edgecv.inputs import stem_of, weights_of
 from edgecv.pipeline import check_budget, compress, plan
@@ -20,32 +28,15 @@ from edgecv.stages import Context
 
 
 @click.command(name="compress")
-@click.option("--recipe", "name", required=True, metavar="NAME|FILE", help="Which stages, and how.")
-@click.option(
-    "--weights",
-    metavar="FILE|URL|NAME",
-    help="Checkpoint (.pth, .pt, .safetensors), ONNX file, URL, or a known download: yolox_nano.",
+@recipe_option("Which stages, and how.")
+@weights_option(
+    "Checkpoint (.pth, .pt, .safetensors), ONNX file, URL, or a known download: yolox_nano."
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Pictures with ground truth (COCO, YOLO, VOC): what the accuracy budget is measured on.",
-)
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Pictures without ground truth, to measure ranges on. Default: those of --data.",
-)
+@data_option(": what the accuracy budget is measured on.")
+@calibration_option
 @click.option("--target", metavar="A,B", help="Engines to build: openvino,onnxruntime,tensorrt.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the bundle. Default: runs/RECIPE-WEIGHTS.",
-)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@out_option("runs/RECIPE-WEIGHTS")
+@set_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and what would be reused.")
 @click.option("--fresh", is_flag=True, help="Reuse nothing of former runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json, or the plan, as JSON.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from edgecv.cli._recipe_options import set_option
 from edgecv.recipe_file import find, load, names, packaged_folder
 
 
@@ -30,7 +31,7 @@ def show(recipe: str) -> None:
 
 @command.command()
 @click.argument("recipe")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@set_option
 def validate(recipe: str, overrides: tuple[str, ...]) -> None:
     """Check RECIPE, a name or a file: OK, or every problem with its line (exit status 2)."""
     path = find(recipe)

@@ -10,6 +10,13 @@ import click
 
 from edgecv import recipe_file
 from edgecv.bundle import Bundle
+from edgecv.cli._recipe_options import (
+    data_option,
+    out_option,
+    recipe_option,
+    set_option,
+    weights_option,
+)
 from edgecv.errors import RecipeError
 from edgecv.inputs import stem_of
 from edgecv.pipeline import compress
@@ -23,26 +30,13 @@ RUN = ("load", "train", "report")
 
 
 @click.command(name="train")
-@click.option("--recipe", "name", required=True, metavar="NAME|FILE", help="One that trains.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Pictures with ground truth (COCO, YOLO, VOC), in splits train and val or in one.",
+@recipe_option("One that trains.")
+@data_option(", in splits train and val or in one.")
+@weights_option(
+    "Checkpoint to start from, of any classes. Default: none, the network starts from scratch."
 )
-@click.option(
-    "--weights",
-    metavar="FILE|URL|NAME",
-    help="Checkpoint to start from, of any classes. Default: none, the network starts from "
-    "scratch.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of the bundle. Default: runs/train-NETWORK-DATA.",
-)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@out_option("runs/train-NETWORK-DATA")
+@set_option
 @click.option("--fresh", is_flag=True, help="Begin again; what is in the folder is replaced.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
