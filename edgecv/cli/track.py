@@ -26,10 +26,16 @@ from edgecv.trackers.replay import PROTOCOLS, WHOLE, score_sequence, track_seque
     type=click.Choice(list(PROTOCOLS)),
     help="Frames and tracks that count in a benchmark; without it all of them.",
 )
+@click.option(
+    "--every",
+    type=click.IntRange(1),
+    default=1,
+    help="Detections of one frame of N; the tracker fills in, as under edgecv run --fps.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write each sequence's NAME.txt here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    folder: Path, tracker: str, protocol: str | None, out: Path | None, as_json: bool
+    folder: Path, tracker: str, protocol: str | None, every: int, out: Path | None, as_json: bool
 ) -> None:
     """Track the detections of DIR: a MOTChallenge sequence, or a folder of them.
 
@@ -46,7 +52,7 @@ def command(
     scores: dict[str, TrackScore] = {}
     with bar(f"track with {tracker}", len(sequences)) as advance:
         for sequence in sequences:
-            tracks = track_sequence(sequence, tracker, rules)
+            tracks = track_sequence(sequence, tracker, rules, every)
             if out is not None:
                 write_rows(out / f"{sequence.name}.txt", tracks)
             score = score_sequence(sequence, tracks)

@@ -8,10 +8,13 @@ from edgecv.types import Detections, Frame
 
 
 class Tracker(Protocol):
-    """Follows the objects of one camera; it owns its ids, so two cameras never meet."""
+    """Follows the objects of one camera; it owns its ids, so two cameras never meet.
+
+    Each frame is either given to `update` or passed to `predict`.
+    """
 
     def update(self, detections: Detections, frame: Frame | None = None) -> Detections:
-        """The tracks of the next frame; called for every frame, also with nothing in it.
+        """The tracks of the next frame; called also with nothing in it.
 
         Args:
             detections: what was found in the frame.
@@ -20,6 +23,14 @@ class Tracker(Protocol):
         Returns:
             The tracks that were seen in this frame, with track_ids. Classes match only
             themselves.
+        """
+
+    def predict(self, frame: Frame | None = None) -> Detections:
+        """The tracks of the next frame when no detector looked at it: time passes, no more.
+
+        Returns:
+            Those that the last `update` returned, where their motion takes them, with their ids
+            and last scores. None is lost, forgotten or confirmed by a frame that nobody looked at.
         """
 
     def reset(self) -> None:

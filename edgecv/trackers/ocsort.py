@@ -39,7 +39,7 @@ TRACK = np.dtype(
         ("class_id", np.int64),
         ("score", np.float64),
         ("last", np.int64),  # frame of the last box
-        ("hits", np.int64),  # boxes in a row
+        ("hits", np.int64),  # boxes in a row, of the frames that were looked at
     ]
 )
 
@@ -68,25 +68,37 @@ class OcSortTracker:
     def reset(self) -> None:
         """Forget every track; ids start at 1 again."""
         self._tracks = np.zeros(0, TRACK)
-        self._frame, self._next_id = 0, 1
+        self._frame, self._looks, self._next_id = 0, 0, 1
 
     def update(self, detections: Detections, frame: Frame | None = None) -> Detections:
         """The tracks of the next frame; its picture is not used."""
         self._frame += 1
+        self._looks += 1
         found = detections.select(np.flatnonzero(detections.scores > self._score_min))
         boxes = found.boxes_xyxy.astype(np.float64)
         left = self._continue(found, boxes)
         self._remember()
         self._start(left, found, boxes)
         self._tracks = self._tracks[self._frame - self._tracks["last"] <= self._max_age]
-        return self._seen_now()
+        return self._live(self._tracks["box"])
 
-    def _continue(self, found: Detections, boxes: Floats) -> Ints:
-        """Predict and match, then recover; the boxes that stay alone."""
+    def predict(self, frame: Frame | None = None) -> Detections:
+        """The tracks of the last `update`, moved on by a frame that no detector looked at."""
+        self._frame += 1
+        self._move()
+        self._remember()
+        return self._live(XYSR.boxes(self._tracks["mean"][:, kalman.POSITION]))
+
+    def _move(self) -> None:
         tracks = self._tracks
         tracks["mean"], tracks["covariance"] = kalman.predict(
             XYSR, tracks["mean"], tracks["covariance"]
         )
+
+    def _continue(self, found: Detections, boxes: Floats) -> Ints:
+        """Predict and match, then recover; the boxes that stay alone."""
+        self._move()
+        tracks = self._tracks
         every, left = np.arange(len(tracks)), np.arange(len(boxes))
         predicted = XYSR.boxes(tracks["mean"][:, kalman.POSITION])
         pairs = overlapping(predicted, boxes, tracks["class_id"], found.class_ids)
@@ -141,13 +153,15 @@ class OcSortTracker:
         self._next_id += len(left)
         self._tracks = np.concatenate([self._tracks, started])
 
-    def _seen_now(self) -> Detections:
-        tracks = self._tracks
+    def _live(self, boxes: Floats) -> Detections:
+        """The tracks with a box in the last frame that was looked at, with (T, 4) boxes."""
+        hits = self._tracks["hits"]
         # the first frames have no earlier ones in which to stand a probation
-        proven = (tracks["hits"] >= MIN_HITS) | (self._frame <= MIN_HITS)
-        tracks = tracks[(tracks["last"] == self._frame) & proven]
+        proven = (hits >= MIN_HITS) | (self._looks <= MIN_HITS)
+        shown = (hits > 0) & proven
+        tracks = self._tracks[shown]
         return Detections(
-            tracks["box"].astype(np.float32),
+            boxes[shown].astype(np.float32),
             tracks["score"].astype(np.float32),
             tracks["class_id"].copy(),
             tracks["id"].copy(),

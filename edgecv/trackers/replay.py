@@ -37,10 +37,18 @@ WHOLE = Protocol(part=lambda sequence: sequence, keep=lambda rows: rows)
 PROTOCOLS = {"mot17-val-half": Protocol(part=Sequence.second_half, keep=standing_people)}
 
 
-def track_sequence(sequence: Sequence, tracker: str, protocol: Protocol = WHOLE) -> MotRows:
+def track_sequence(
+    sequence: Sequence, tracker: str, protocol: Protocol = WHOLE, every: int = 1
+) -> MotRows:
     """The tracks of a sequence, with positions to 1/100 of a pixel, as a file of them holds.
 
     Camera motion comes from the sequence where it was recorded, else from the pictures.
+
+    Args:
+        sequence: recorded detections.
+        tracker: its name.
+        protocol: which tracks are kept.
+        every: detections of one frame of so many are used; in the others tracks are predicted.
 
     Raises:
         UsageError: a tracker that is not known.
@@ -54,7 +62,10 @@ def track_sequence(sequence: Sequence, tracker: str, protocol: Protocol = WHOLE)
     tracks = []
     for number in range(1, sequence.length + 1):
         frame = _frame(sequence, number) if looks and sequence.pictures else None
-        tracks.append(running.update(sequence.found_in(number), frame))
+        if (number - 1) % every:
+            tracks.append(running.predict(frame))
+        else:
+            tracks.append(running.update(sequence.found_in(number), frame))
     return protocol.keep(_rows(f"tracks of {sequence.name}", tracks))
 
 

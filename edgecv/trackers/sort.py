@@ -27,7 +27,7 @@ TRACK = np.dtype(
         ("id", np.int64),
         ("class_id", np.int64),
         ("score", np.float64),
-        ("last", np.int64),  # frame of the last box
+        ("last", np.int64),  # look of the last box
         ("hits", np.int64),  # boxes in a row
     ]
 )
@@ -45,7 +45,11 @@ def create(
 
 
 class SortTracker:
-    """Tracks of one camera, of boxes with a score of at least `score_min`."""
+    """Tracks of one camera, of boxes with a score of at least `score_min`.
+
+    A frame that no detector looked at is no frame for its counts: T_lost of one frame would
+    forgive no missing box otherwise.
+    """
 
     def __init__(self, score_min: float = SCORE_MIN) -> None:
         self._score_min = score_min
@@ -54,25 +58,34 @@ class SortTracker:
     def reset(self) -> None:
         """Forget every track; ids start at 1 again."""
         self._tracks = np.zeros(0, TRACK)
-        self._frame, self._next_id = 0, 1
+        self._looks, self._next_id = 0, 1
 
     def update(self, detections: Detections, frame: Frame | None = None) -> Detections:
         """The tracks of the next frame; its picture is not used."""
-        self._frame += 1
+        self._looks += 1
         found = detections.select(np.flatnonzero(detections.scores >= self._score_min))
         boxes = found.boxes_xyxy.astype(np.float64)
         left = self._continue(found, boxes)
         self._start(left, found, boxes)
-        fresh = self._frame - self._tracks["last"] <= MAX_AGE
+        fresh = self._looks - self._tracks["last"] <= MAX_AGE
         self._tracks = self._tracks[fresh]
-        return self._seen_now()
+        return self._live()
 
-    def _continue(self, found: Detections, boxes: Floats) -> Ints:
-        """Predict and match; the boxes that stay alone."""
+    def predict(self, frame: Frame | None = None) -> Detections:
+        """The tracks of the last `update`, moved on by a frame."""
+        self._move()
+        return self._live()
+
+    def _move(self) -> None:
         tracks = self._tracks
         tracks["mean"], tracks["covariance"] = kalman.predict(
             XYSR, tracks["mean"], tracks["covariance"]
         )
+
+    def _continue(self, found: Detections, boxes: Floats) -> Ints:
+        """Predict and match; the boxes that stay alone."""
+        self._move()
+        tracks = self._tracks
         predicted = XYSR.boxes(tracks["mean"][:, kalman.POSITION])
         pairs = overlapping(predicted, boxes, tracks["class_id"], found.class_ids)
         gains = Pairs(pairs.rows, pairs.cols, pairs.values * (pairs.values >= IOU_MIN))
@@ -81,7 +94,7 @@ class SortTracker:
         seen["mean"], seen["covariance"] = kalman.update(
             XYSR, seen["mean"], seen["covariance"], boxes[cols]
         )
-        seen["score"], seen["last"] = found.scores[cols], self._frame
+        seen["score"], seen["last"] = found.scores[cols], self._looks
         seen["hits"] += 1
         tracks["hits"] = 0
         tracks[rows] = seen
@@ -92,15 +105,16 @@ class SortTracker:
         started["mean"], started["covariance"] = kalman.initiate(XYSR, boxes[left])
         started["id"] = self._next_id + np.arange(len(left))
         started["class_id"], started["score"] = found.class_ids[left], found.scores[left]
-        started["last"], started["hits"] = self._frame, 1
+        started["last"], started["hits"] = self._looks, 1
         self._next_id += len(left)
         self._tracks = np.concatenate([self._tracks, started])
 
-    def _seen_now(self) -> Detections:
+    def _live(self) -> Detections:
+        """The tracks with a box in the last frame that was looked at."""
         tracks = self._tracks
         # the first frames have no earlier ones in which to stand a probation
-        proven = (tracks["hits"] >= MIN_HITS) | (self._frame <= MIN_HITS)
-        tracks = tracks[(tracks["last"] == self._frame) & proven]
+        proven = (tracks["hits"] >= MIN_HITS) | (self._looks <= MIN_HITS)
+        tracks = tracks[(tracks["last"] == self._looks) & proven]
         return Detections(
             XYSR.boxes(tracks["mean"][:, kalman.POSITION]).astype(np.float32),
             tracks["score"].astype(np.float32),

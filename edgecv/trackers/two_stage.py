@@ -119,7 +119,20 @@ class TwoStageTracker:
         enough = detections.scores.take(left) >= self._settings.new
         self._start(left[enough], detections, boxes)
         self._forget()
-        return self._seen_now()
+        return self._live()
+
+    def predict(self, frame: Frame | None = None) -> Detections:
+        """The tracks of the next frame when no detector looked at it, as far as they can be told.
+
+        Args:
+            frame: its picture, for a tracker that looks at how the camera moves.
+
+        Returns:
+            The tracks that the last `update` returned, moved on.
+        """
+        self._frame += 1
+        self._predict(self._live(), frame)
+        return self._live()
 
     def _predict(self, detections: Detections, frame: Frame | None) -> None:
         tracks, model = self._tracks, self._model
@@ -206,9 +219,9 @@ class TwoStageTracker:
         age = tracks["last"] - tracks["first"]
         return np.asarray(np.where(age[one] > age[two], two, one))
 
-    def _seen_now(self) -> Detections:
-        tracks = self._tracks
-        tracks = tracks[(tracks["state"] == TRACKED) & (tracks["last"] == self._frame)]
+    def _live(self) -> Detections:
+        """The tracks with a box in the last frame that was looked at."""
+        tracks = self._tracks[self._tracks["state"] == TRACKED]
         boxes = self._model.boxes(tracks["mean"][:, kalman.POSITION])
         return Detections(
             boxes.astype(np.float32),
