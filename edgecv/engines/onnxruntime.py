@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgecv.bundle import Bundle, ModelSpec, Variant
 from edgecv.engines._engine import Built, Call, Engine, PooledEngine
-from edgecv.errors import EngineError, MissingExtraError
+from edgecv.errors import EngineError
+from edgecv.extras import imported
 from edgecv.machine import available_cores
 from edgecv.types import Array, Image
 
@@ -136,9 +137,4 @@ def package(reason: str) -> ModuleType:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "onnxruntime", reason) from error
-    found: ModuleType = onnxruntime
-    return found
+    return imported("onnxruntime", "onnxruntime", reason)

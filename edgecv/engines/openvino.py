@@ -11,7 +11,8 @@ import numpy as np
 
 from edgecv.bundle import Bundle, ModelSpec, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine
-from edgecv.errors import EngineError, MissingExtraError
+from edgecv.errors import EngineError
+from edgecv.extras import imported
 from edgecv.types import Array, Image
 
 if TYPE_CHECKING:
@@ -108,9 +109,4 @@ def package(reason: str) -> ModuleType:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingExtraError("openvino", "openvino", reason) from error
-    package: ModuleType = openvino
-    return package
+    return imported("openvino", "openvino", reason)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecv.bundle import InputSpec
-from edgecv.errors import DataError, MissingExtraError
+from edgecv.errors import DataError
+from edgecv.extras import imported
 from edgecv.runtime.preprocess import Letterbox, place
 from edgecv.runtime.sources._capture import Shot
 from edgecv.types import Image
@@ -28,12 +29,7 @@ def package(reason: str) -> ModuleType:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("av", "video", reason) from error
-    module: ModuleType = av
-    return module
+    return imported("av", "video", reason)
 
 
 class DecodedPicture:
