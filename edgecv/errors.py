@@ -54,13 +54,19 @@ class MissingExtraError(UsageError):
         package: the import that failed.
         extra: the extra of edgecv that brings it.
         reason: what needs it, as the start of the message.
+        install: the command, where it is another than that of the extra.
     """
 
-    def __init__(self, package: str, extra: str, reason: str) -> None:
+    def __init__(self, package: str, extra: str, reason: str, install: str | None = None) -> None:
         super().__init__(
             f"{reason} needs the package '{package}', which is not installed. "
-            f"Install it: pip install 'edgecv[{extra}]'"
+            f"Install it: {install or pip_line(extra)}"
         )
+
+
+def pip_line(extra: str) -> str:
+    """The command that installs an extra."""
+    return f"pip install 'edgecv[{extra}]'"
 
 
 class EngineError(EdgecvError):

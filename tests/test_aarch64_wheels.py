@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from edgecv.device.system_tensorrt import CUDA_OF
+
 TEXT = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
 # with the C libraries of Ubuntu 22.04 and 24.04, and all that are older
 GLIBC = {"3.10": 35, "3.12": 39}
 # what it may add: Dockerfile.jetson and docs/jetson.md name them
 OPTIONAL = ("video", "mqtt", "onnxruntime")
-CUDA = {"3.10": "cuda-python>=12.6,<13", "3.12": "cuda-python>=13,<14"}
 
 
 def declared(name: str) -> list[str]:
@@ -63,7 +64,7 @@ def test_every_dependency_has_a_wheel_for_the_python_of_jetpack(
 ) -> None:
     wanted = declared("dependencies")
     optional = [line for name in OPTIONAL for line in declared(name)]
-    files = resolve([*wanted, *optional, CUDA[python]], python, tmp_path)
+    files = resolve([*wanted, *optional, CUDA_OF[python]], python, tmp_path)
     assert all(file.endswith(".whl") for file in files)
     found = {re.sub(r"[-_.]+", "-", file.split("-")[0]).lower() for file in files}
     names = {re.split(r"[^\w-]", line)[0].lower() for line in [*wanted, *optional]}

@@ -12,6 +12,8 @@ from edgecv.device.packages import installed_packages
 
 LIBRARY = re.compile(r"^libnvinfer\d+$")
 BINDINGS = "python3-libnvinfer"
+# version of Python -> cuda-python for the driver of the JetPack that has it, 6 or 7
+CUDA_OF = {"3.10": "cuda-python>=12.6,<13", "3.12": "cuda-python>=13,<14"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class SystemTensorRT:
                 f"TensorRT {self.library} is the system's, which this environment does not see",
                 "python3 -m venv --system-site-packages ENV, and install again",
             )
-        return None if self.cuda_visible else ("cuda-python is missing", "pip install cuda-python")
+        if self.cuda_visible:
+            return None
+        wanted = CUDA_OF.get(self.bindings_for or here, "cuda-python")
+        return "cuda-python is missing", f"pip install '{wanted}'"
 
 
 def system_tensorrt(root: Path = Path("/")) -> SystemTensorRT:

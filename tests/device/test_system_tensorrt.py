@@ -33,7 +33,7 @@ def test_the_systems_version_and_python_are_told(tmp_path: Path, visible: set[st
         (SystemTensorRT("10.3", None, False, True), "no Python bindings", "python3-libnvinfer"),
         (SystemTensorRT("10.3", "2.7", False, True), "for Python 2.7", "python2.7 -m venv"),
         (SystemTensorRT("10.3", HERE, False, True), "does not see", "--system-site-packages"),
-        (SystemTensorRT("10.3", HERE, True, False), "cuda-python", "pip install cuda-python"),
+        (SystemTensorRT("10.3", "3.10", True, False), "cuda-python", "'cuda-python>=12.6,<13'"),
     ],
 )
 def test_each_way_to_lack_it_has_its_own_step(found: SystemTensorRT, problem: str, do: str) -> None:

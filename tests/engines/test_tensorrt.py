@@ -223,10 +223,15 @@ def test_a_gpu_asks_for_a_plan_instead_of_numerics(
         open_engine(bundle, variant)
 
 
-def test_a_gpu_without_tensorrt_is_told_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("present", "lacking"), [((), "TensorRT"), (("tensorrt",), "cuda-python")])
+def test_a_gpu_without_tensorrt_is_told_what_is_missing_and_the_pip_line(
+    monkeypatch: pytest.MonkeyPatch, present: tuple[str, ...], lacking: str
+) -> None:
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: True)
-    monkeypatch.setattr("edgecv.engines.tensorrt.find_spec", lambda name: None)
-    assert "pip install 'edgecv[tensorrt]'" in str(tensorrt.why_not_here())
+    monkeypatch.setattr("edgecv.engines.tensorrt.find_spec", lambda name: name in present or None)
+    assert tensorrt.why_not_here() == (
+        f"an NVIDIA GPU, but no {lacking}: pip install 'edgecv[tensorrt]'"
+    )
 
 
 @pytest.mark.gpu

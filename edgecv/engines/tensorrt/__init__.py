@@ -3,6 +3,7 @@
 A plan belongs to the version and the GPU that made it, so the bundle carries the ONNX files, and
 `edgecv build BUNDLE --engine tensorrt` makes the plan on the device.
 
+    installing    what brings TensorRT to this machine
     options       what may be asked for
     network       ONNX file -> network, the same way in every version
     config        flags, memory, accelerator, batch sizes
@@ -27,6 +28,7 @@ from typing import Any
 from edgecv.bundle import Bundle, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine
 from edgecv.engines.onnxruntime import link_or_copy, open_call
+from edgecv.engines.tensorrt.installing import how_to_install
 from edgecv.engines.tensorrt.options import PlanOptions, options_line
 from edgecv.errors import EngineError, UsageError
 from edgecv.machine import has_nvidia_gpu
@@ -44,7 +46,8 @@ def why_not_here() -> str | None:
         return "no NVIDIA GPU here"
     vendors = [name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name)]
     if not vendors or find_spec("cuda") is None:
-        return "an NVIDIA GPU, but no TensorRT: pip install 'edgecv[tensorrt]'"
+        lacking = "cuda-python" if vendors else "TensorRT"
+        return f"an NVIDIA GPU, but no {lacking}: {how_to_install()}"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from edgecv.engines.tensorrt.installing import how_to_install
 from edgecv.errors import EngineError, MissingExtraError
 
 # what a status means here, and what to do; the others are told by their names
@@ -55,7 +56,9 @@ def cudart() -> Any:
 
         return older
     except ImportError as error:
-        raise MissingExtraError("cuda.bindings", "tensorrt", "running TensorRT") from error
+        raise MissingExtraError(
+            "cuda.bindings", "tensorrt", "running TensorRT", how_to_install()
+        ) from error
 
 
 def checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edgecv.engines.tensorrt.installing import how_to_install
 from edgecv.errors import EngineError, MissingExtraError
 
 
@@ -60,7 +61,7 @@ def vendor(reason: str) -> Any:
                 "system's: sudo apt install nvidia-jetpack; elsewhere: "
                 "pip install --force-reinstall " + name.replace("_", "-")
             ) from error
-    raise MissingExtraError("tensorrt", "tensorrt", reason) from problem
+    raise MissingExtraError("tensorrt", "tensorrt", reason, how_to_install()) from problem
 
 
 def is_strongly_typed(trt: Any) -> bool:
