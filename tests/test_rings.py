@@ -69,6 +69,7 @@ RINGS = {
     "workspace": TOP,
     "pipeline": TOP,
     "sweep": TOP,
+    "sweep": TOP,
     "cli": TOP,
     "__main__": TOP,
 }

@@ -17,6 +17,7 @@ from edgecv.errors import EdgecvError, MissingExtraError
 VERBS = {
     "compress": ("edgecv.cli.compress:command", "Make INT8 engines and a report of a detector."),
     "train": ("edgecv.cli.train:command", "Train or fine-tune a detector on your pictures."),
+    "sweep": ("edgecv.cli.sweep:command", "Compress variants of a recipe, and compare them."),
     "recipes": ("edgecv.cli.recipes:command", "List, show and check recipes."),
     "inspect": ("edgecv.cli.inspect:command", "Print a bundle and verify its files."),
     "build": ("edgecv.cli.build:command", "Build an engine on this machine."),

@@ -11,7 +11,9 @@ from typing import get_args
 import click
 
 from edgecv import recipe_file
+from edgecv.bundle import Bundle
 from edgecv.cli import _summary
+from edgecv.cli._from_sweep import from_sweep_options, refuse_mixed, take_from_sweep
 from edgecv.cli._recipe_options import (
     calibration_option,
     data_option,
@@ -28,7 +30,7 @@ from edgecv.stages import Context
 
 
 @click.command(name="compress")
-@recipe_option("Which stages, and how.")
+@recipe_option("Which stages, and how.", required=False)
 @weights_option(
     "Checkpoint (.pth, .pt, .safetensors), ONNX file, URL, or a known download: yolox_nano."
 )
@@ -40,8 +42,9 @@ from edgecv.stages import Context
 @click.option("--dry-run", is_flag=True, help="Print the plan and what would be reused.")
 @click.option("--fresh", is_flag=True, help="Reuse nothing of former runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print report.json, or the plan, as JSON.")
+@from_sweep_options
 def command(
-    name: str,
+    name: str | None,
     weights: str | None,
     data: Path | None,
     calibration: Path | None,
@@ -51,13 +54,19 @@ def command(
     dry_run: bool,
     fresh: bool,
     as_json: bool,
+    sweep: Path | None,
+    max_drop: float | None,
+    p90: str | None,
 ) -> None:
     """Compress a detector: float ONNX, INT8 engines, and a report that shows what they lose.
 
     Stages that are done already are reused; stopped at any instant, the same command goes on.
     Exit status 3: all is written, but INT8 loses more than the recipe's accuracy budget.
     """
-    path = recipe_file.find(name)
+    if refuse_mixed(click.get_current_context()) and sweep is not None:
+        _print(take_from_sweep(sweep, max_drop, p90, out), as_json)
+        return
+    path = recipe_file.find(str(name))
     chosen = () if target is None else (f"build.targets=[{','.join(_targets(target))}]",)
     recipe = recipe_file.load(path, (*overrides, *chosen))
     context = Context(weights, data, calibration, command=("edgecv", *sys.argv[1:]))
@@ -67,11 +76,15 @@ def command(
         _summary.print_plan(plan(recipe, context, out, fresh=fresh), path, out, as_json)
         return
     bundle = compress(recipe, path.stem, context, out, fresh=fresh)
+    _print(bundle, as_json)
+    check_budget(bundle)
+
+
+def _print(bundle: Bundle, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary.report_of(bundle), indent=1))
     else:
         _summary.print_result(bundle)
-    check_budget(bundle)
 
 
 def _targets(text: str) -> list[str]:

@@ -42,7 +42,7 @@ def pareto(variants: Sequence[VariantReport], recommended: str | None) -> Markup
     ends = [value for v in both for value in _interval(v)]
     x = padded("p90, ms (left is faster)", [p[0] for p in points.values()], "{:g}".format)
     y = padded("mAP (up is better)", [*ends, *(p[1] for p in points.values())], "{:.2f}".format)
-    marks = [polyline(x, y, _front(list(points.values())), "front")]
+    marks = [polyline(x, y, front_line(list(points.values())), "front")]
     marks += [
         polyline(x, y, [(points[v.name][0], end) for end in _interval(v)], f"whisker {v.precision}")
         for v in both
@@ -91,7 +91,8 @@ def _interval(variant: VariantReport) -> tuple[float, ...]:
     return tuple(variant.accuracy.interval or ()) if variant.accuracy else ()
 
 
-def _front(points: Sequence[Point]) -> list[Point]:
+def front_line(points: Sequence[Point]) -> list[Point]:
+    """The corners of the front of points (less is better, more is better), from the left."""
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (p[0], -p[1])):
         if not front or point[1] > front[-1][1]:
