@@ -17,6 +17,7 @@ from edgecv.device.memory import read_memory
 from edgecv.device.system_tensorrt import SystemTensorRT, system_tensorrt
 from edgecv.engines import ENGINES
 from edgecv.engines.tensorrt import why_not_here
+from edgecv.errors import pip_line
 from edgecv.machine import has_nvidia_gpu, int8_cpu, read_cpu
 from edgecv.metrics.latency import fingerprint, versions
 
@@ -134,7 +135,7 @@ def _extra(name: str, packages: dict[str, str]) -> dict[str, Any]:
     return {
         "installed": {package: known.get(package, "unknown") for package in present},
         "missing": missing,
-        "install": f"pip install 'edgecv[{name}]'" if missing else None,
+        "install": pip_line(name) if missing else None,
     }
 
 
