@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecv.data.conveyor.camera import Camera
 from edgecv.data.conveyor.scene import make_scene
 from edgecv.data.conveyor.strip import Strip
-from edgecv.data.conveyor.truth import find_truth
+from edgecv.data.conveyor.truth import Truth, find_truth
 from edgecv.data.conveyor.view import make_view
-from edgecv.types import Array, Image, Ints
+from edgecv.types import Image
 
 SIDES_PX = (64, 4096)
 
@@ -25,20 +24,12 @@ class ConveyorFrame:
     Attributes:
         image: (H, W, 3) uint8 BGR, as decoded from `jpeg`.
         jpeg: the picture as the camera compressed it.
-        boxes_xyxy: (N, 4) float32, around what is seen of each part, whole pixels.
-        class_ids: (N,) int64, index into CLASS_NAMES.
-        track_ids: (N,) int64, from 1, the same in every frame of a scene.
-        masks: (N, H, W) bool, what is seen of each part.
-        occluded: (N,) float32, share of each part behind others or outside of the picture.
+        truth: what is to be found in it.
     """
 
     image: Image
     jpeg: bytes
-    boxes_xyxy: Array
-    class_ids: Ints
-    track_ids: Ints
-    masks: NDArray[np.bool_]
-    occluded: Array
+    truth: Truth
 
 
 class Conveyor:
@@ -90,4 +81,4 @@ class Conveyor:
         quality = [cv2.IMWRITE_JPEG_QUALITY, self.scene.quality]
         encoded = cv2.imencode(".jpg", self._camera.take(belt, index), quality)[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
-        return ConveyorFrame(image, encoded.tobytes(), *truth)
+        return ConveyorFrame(image, encoded.tobytes(), truth)

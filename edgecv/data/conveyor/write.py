@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from edgecv.data.conveyor.conveyor import Conveyor, ConveyorFrame
+from edgecv.data.conveyor.conveyor import Conveyor
 from edgecv.data.conveyor.items import CLASS_NAMES
+from edgecv.data.conveyor.truth import Truth
 from edgecv.data.run_length import encode_mask
 from edgecv.errors import DataError
 from edgecv.progress import bar
@@ -59,7 +60,9 @@ def write_dataset(
             (folder / "images" / name).write_bytes(frame.jpeg)
             size = {"width": size_wh[0], "height": size_wh[1]}
             content["images"].append({"id": number + 1, "file_name": name, **size})
-            content["annotations"] += _annotations(frame, number + 1, len(content["annotations"]))
+            content["annotations"] += _annotations(
+                frame.truth, number + 1, len(content["annotations"])
+            )
             advance()
     # last, and whole: a folder that has it is complete
     unfinished = truth.with_suffix(".part")
@@ -69,19 +72,19 @@ def write_dataset(
     return np.bincount(np.array(marked, np.int64), minlength=len(CLASS_NAMES)).astype(np.int64)
 
 
-def _annotations(frame: ConveyorFrame, image_id: int, before: int) -> list[dict[str, Any]]:
+def _annotations(truth: Truth, image_id: int, before: int) -> list[dict[str, Any]]:
     found = []
-    for at, (left, top, right, bottom) in enumerate(frame.boxes_xyxy.tolist()):
+    for at, (left, top, right, bottom) in enumerate(truth.boxes_xyxy.tolist()):
         found.append(
             {
                 "id": before + at + 1,
                 "image_id": image_id,
-                "category_id": int(frame.class_ids[at]) + 1,
+                "category_id": int(truth.class_ids[at]) + 1,
                 "bbox": [left, top, right - left, bottom - top],
-                "area": int(frame.masks[at].sum()),
-                "segmentation": encode_mask(frame.masks[at]),
+                "area": int(truth.masks[at].sum()),
+                "segmentation": encode_mask(truth.masks[at]),
                 "iscrowd": 0,
-                "occluded": round(float(frame.occluded[at]), 3),
+                "occluded": round(float(truth.occluded[at]), 3),
             }
         )
     return found

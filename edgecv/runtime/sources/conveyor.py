@@ -57,8 +57,9 @@ class _Opened:
             if self._closed:
                 return
             drawn = self._conveyor.frame(index)
-            sure = np.ones(len(drawn.class_ids), np.float32)
-            truth = Detections(drawn.boxes_xyxy, sure, drawn.class_ids, drawn.track_ids)
+            parts = drawn.truth
+            sure = np.ones(len(parts.class_ids), np.float32)
+            truth = Detections(parts.boxes_xyxy, sure, parts.class_ids, parts.track_ids)
             yield Shot(ArrayPicture(drawn.image), index / self.frame_rate, truth)
 
     def close(self) -> None:

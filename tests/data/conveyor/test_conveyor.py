@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecv.data.conveyor import CLASS_NAMES, Conveyor, ConveyorFrame
+from edgecv.data.conveyor import CLASS_NAMES, Conveyor
+from edgecv.data.conveyor.truth import Truth
 
 SMALL = (192, 144)
 
@@ -36,19 +37,19 @@ def conveyor() -> Conveyor:
     return Conveyor(1, SMALL)
 
 
-def digest(frame: ConveyorFrame) -> str:
-    mask_bits = np.packbits(frame.masks)
-    hidden = np.round(frame.occluded * 1000).astype(np.int64)
-    parts = (frame.boxes_xyxy, frame.class_ids, frame.track_ids, mask_bits, hidden)
+def digest(truth: Truth) -> str:
+    mask_bits = np.packbits(truth.masks)
+    hidden = np.round(truth.occluded * 1000).astype(np.int64)
+    parts = (truth.boxes_xyxy, truth.class_ids, truth.track_ids, mask_bits, hidden)
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:16]
 
 
 @pytest.mark.parametrize("key", TRUTHS)
 def test_the_ground_truth_is_the_same_on_every_platform(key: tuple[int, int, int]) -> None:
     seed, scene, index = key
-    frame = Conveyor(seed, scene=scene).frame(index)
-    assert len(frame.class_ids) > 0
-    assert digest(frame) == TRUTHS[key]
+    truth = Conveyor(seed, scene=scene).frame(index).truth
+    assert len(truth.class_ids) > 0
+    assert digest(truth) == TRUTHS[key]
 
 
 def test_the_picture_is_the_same_on_every_platform_but_for_the_last_bits() -> None:
@@ -59,19 +60,20 @@ def test_the_picture_is_the_same_on_every_platform_but_for_the_last_bits() -> No
 
 def test_a_frame_has_what_it_says(conveyor: Conveyor) -> None:
     frame = conveyor.frame(10)
-    count = len(frame.class_ids)
+    truth = frame.truth
+    count = len(truth.class_ids)
     assert count > 0
     assert frame.image.shape == (144, 192, 3)
     assert frame.image.dtype == np.uint8
-    assert frame.masks.shape == (count, 144, 192)
-    assert frame.boxes_xyxy.dtype == np.float32
-    assert set(frame.class_ids.tolist()) <= set(range(len(CLASS_NAMES)))
-    assert (frame.track_ids > 0).all()
-    assert ((frame.occluded >= 0) & (frame.occluded <= 0.75)).all()
-    assert frame.masks.sum(0).max() == 1
+    assert truth.masks.shape == (count, 144, 192)
+    assert truth.boxes_xyxy.dtype == np.float32
+    assert set(truth.class_ids.tolist()) <= set(range(len(CLASS_NAMES)))
+    assert (truth.track_ids > 0).all()
+    assert ((truth.occluded >= 0) & (truth.occluded <= 0.75)).all()
+    assert truth.masks.sum(0).max() == 1
     decoded = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decoded, frame.image)
-    for box, mask in zip(frame.boxes_xyxy, frame.masks, strict=True):
+    for box, mask in zip(truth.boxes_xyxy, truth.masks, strict=True):
         rows, columns = np.nonzero(mask)
         tight = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         assert box.tolist() == tight
@@ -81,11 +83,11 @@ def test_a_frame_needs_no_frame_before_it(conveyor: Conveyor) -> None:
     for index in (40, 3, 41):
         fresh, reused = Conveyor(1, SMALL).frame(index), conveyor.frame(index)
         assert np.array_equal(fresh.image, reused.image)
-        assert digest(fresh) == digest(reused)
+        assert digest(fresh.truth) == digest(reused.truth)
 
 
 def test_a_part_keeps_its_id_and_its_class_and_moves_with_the_belt(conveyor: Conveyor) -> None:
-    first, later = conveyor.frame(20), conveyor.frame(24)
+    first, later = (conveyor.frame(index).truth for index in (20, 24))
     both, one, two = np.intersect1d(first.track_ids, later.track_ids, return_indices=True)
     assert len(both) > 3
     assert np.array_equal(first.class_ids[one], later.class_ids[two])
@@ -99,7 +101,7 @@ def test_a_part_keeps_its_id_and_its_class_and_moves_with_the_belt(conveyor: Con
 
 
 def test_parts_come_and_go_for_ever(conveyor: Conveyor) -> None:
-    seen = [set(conveyor.frame(index).track_ids.tolist()) for index in (0, 300, 1_000_000)]
+    seen = [set(conveyor.frame(index).truth.track_ids.tolist()) for index in (0, 300, 1_000_000)]
     assert all(seen)
     assert not seen[0] & seen[1]
     assert not seen[1] & seen[2]
@@ -107,13 +109,13 @@ def test_parts_come_and_go_for_ever(conveyor: Conveyor) -> None:
 
 def test_another_seed_and_another_scene_are_other_pictures(conveyor: Conveyor) -> None:
     frames = [conveyor.frame(0), Conveyor(2, SMALL).frame(0), Conveyor(1, SMALL, 1).frame(0)]
-    assert len({digest(frame) for frame in frames}) == 3
+    assert len({digest(frame.truth) for frame in frames}) == 3
     assert len({frame.jpeg for frame in frames}) == 3
 
 
 def test_a_faster_belt_is_the_same_belt() -> None:
     slow, fast = Conveyor(1, SMALL, step_px=2), Conveyor(1, SMALL, step_px=6)
-    assert slow.frame(9).boxes_xyxy.tolist() == fast.frame(3).boxes_xyxy.tolist()
+    assert slow.frame(9).truth.boxes_xyxy.tolist() == fast.frame(3).truth.boxes_xyxy.tolist()
 
 
 @pytest.mark.parametrize("size_wh", [(64, 64), (1000, 300)])

@@ -30,9 +30,9 @@ def test_a_written_set_is_read_back_as_it_was_drawn(folder: Path) -> None:
     assert dataset.samples[0].path.name == "train_000000.jpg"
     for number, sample in enumerate(dataset.samples):
         frame = Conveyor(1, SIZE, number).frame(number * APART)
-        assert np.array_equal(sample.boxes_xyxy, frame.boxes_xyxy)
-        assert np.array_equal(sample.class_ids, frame.class_ids)
-        assert sample.areas.tolist() == frame.masks.sum((1, 2)).tolist()
+        assert np.array_equal(sample.boxes_xyxy, frame.truth.boxes_xyxy)
+        assert np.array_equal(sample.class_ids, frame.truth.class_ids)
+        assert sample.areas.tolist() == frame.truth.masks.sum((1, 2)).tolist()
         assert np.array_equal(read_picture(sample.path), frame.image)
     assert len(open_dataset(folder, "val").samples) == 1
 
@@ -41,8 +41,8 @@ def test_masks_and_occlusion_are_those_of_the_frame(folder: Path) -> None:
     content = json.loads((folder / "instances_train.json").read_text("utf-8"))
     frame = Conveyor(1, SIZE, 2).frame(2 * APART)
     found = [one for one in content["annotations"] if one["image_id"] == 3]
-    assert len(found) == len(frame.masks) > 0
-    for one, mask, hidden in zip(found, frame.masks, frame.occluded, strict=True):
+    assert len(found) == len(frame.truth.masks) > 0
+    for one, mask, hidden in zip(found, frame.truth.masks, frame.truth.occluded, strict=True):
         assert one["segmentation"] == encode_mask(mask)
         assert one["occluded"] == pytest.approx(hidden, abs=1e-3)
     ids = [one["id"] for one in content["annotations"]]

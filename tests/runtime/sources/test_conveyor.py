@@ -21,8 +21,8 @@ def test_the_belt_gives_its_frames_with_their_truth() -> None:
     np.testing.assert_array_equal(shots[2].picture.full(), drawn.image)
     truth = shots[2].truth
     assert truth is not None
-    np.testing.assert_array_equal(truth.boxes_xyxy, drawn.boxes_xyxy)
-    np.testing.assert_array_equal(truth.track_ids, drawn.track_ids)
+    np.testing.assert_array_equal(truth.boxes_xyxy, drawn.truth.boxes_xyxy)
+    np.testing.assert_array_equal(truth.track_ids, drawn.truth.track_ids)
 
 
 @pytest.mark.parametrize(
