@@ -69,7 +69,6 @@ RINGS = {
     "workspace": TOP,
     "pipeline": TOP,
     "sweep": TOP,
-    "sweep": TOP,
     "cli": TOP,
     "__main__": TOP,
 }
