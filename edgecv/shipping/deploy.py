@@ -8,9 +8,10 @@ from pathlib import Path
 from edgecv.bundle import Bundle
 from edgecv.errors import EdgecvError
 from edgecv.progress import say
-from edgecv.shipping import device
-from edgecv.shipping.device import Place
+from edgecv.shipping import versions
+from edgecv.shipping.place import Place, find_place
 from edgecv.shipping.remote import Remote
+from edgecv.shipping.restart import has_service, restart
 from edgecv.shipping.trust import open_bundle
 
 
@@ -70,8 +71,8 @@ def deploy(remote: Remote, order: Order) -> Deployed:
     """
     open_bundle(order.folder)
     bundle = Bundle.open(order.folder)
-    place = device.find_place(remote, order.command, order.path)
-    version = device.version_of(bundle)
+    place = find_place(remote, order.command, order.path)
+    version = versions.version_of(bundle)
     try:
         engine, fps = _prepare(place, bundle, version, order)
     except BaseException:
@@ -86,29 +87,29 @@ def deploy(remote: Remote, order: Order) -> Deployed:
         engine=engine,
         fps=fps,
         service=service,
-        removed=device.prune(place, version, order.keep),
+        removed=versions.prune(place, version, order.keep),
     )
 
 
 def _prepare(place: Place, bundle: Bundle, version: str, order: Order) -> tuple[str | None, float]:
     megabytes = sum(record.size_bytes for record in bundle.manifest.files.values()) / 1e6
     say(f"copying {megabytes:.1f} MB to {place.remote.destination}:{place.path}/{version}")
-    device.send(place, bundle, version)
-    engine = order.engine or device.engine_for(place, bundle)
+    versions.send(place, bundle, version)
+    engine = order.engine or versions.engine_for(place, bundle)
     if engine is not None:
         say(f"building {engine} there")
-        device.build(place, version, engine)
-    say(f"trying it on {device.FRAMES} frames of {order.source}")
-    return engine, device.try_out(place, version, order.source)
+        versions.build(place, version, engine)
+    say(f"trying it on {versions.FRAMES} frames of {order.source}")
+    return engine, versions.try_out(place, version, order.source)
 
 
 def _go_live(place: Place, version: str, service: str) -> str | None:
-    running = device.has_service(place, service)
+    running = has_service(place, service)
     try:
-        device.switch(place, version)
+        versions.switch(place, version)
         if running:
             say(f"starting service {service} again")
-            device.restart(place, service)
+            restart(place, service)
     except BaseException as error:
         told = _roll_back(place, version, service if running else None)
         if isinstance(error, EdgecvError):
@@ -124,9 +125,9 @@ def _roll_back(place: Place, version: str, service: str | None) -> str:
     """Make what was live before live again; says how that went."""
     was = place.before or "nothing"
     try:
-        device.switch(place, place.before)
+        versions.switch(place, place.before)
         if service is not None and place.before:
-            device.restart(place, service)
+            restart(place, service)
     except EdgecvError as error:
         return f"Rolling back to {was} failed too: {error}"
     _forget(place, version)
@@ -135,7 +136,7 @@ def _roll_back(place: Place, version: str, service: str | None) -> str:
 
 def _forget(place: Place, version: str) -> None:
     try:
-        device.remove(place, version)
+        versions.remove(place, version)
     except EdgecvError:
         # the connection is gone; the version is not live, and a later deployment removes it
         return

@@ -20,7 +20,7 @@ from ssh_server import Device
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli.deploy import command
 from edgecv.errors import BundleError, EdgecvError, UsageError
-from edgecv.shipping import device as steps
+from edgecv.shipping import restart
 from edgecv.shipping.keys import config_folder, make_key, read_private
 from edgecv.shipping.signature import sign
 
@@ -38,7 +38,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
 def device(served: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     """A device without any bundle, and this user's configuration without keys."""
     own_config(tmp_path / "config", monkeypatch)
-    monkeypatch.setattr(steps, "SETTLE_S", 0.0)
+    monkeypatch.setattr(restart, "SETTLE_S", 0.0)
     shutil.rmtree(served.place, ignore_errors=True)
     for name in ("unit", "works", "falls", "restarts", "systemctl.log", "config"):
         path = served.folder / name

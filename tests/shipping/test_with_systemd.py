@@ -95,7 +95,7 @@ def test_a_service_is_ready_comes_back_when_killed_or_hung_and_ends_well(
 def test_a_version_with_which_the_service_does_not_come_up_is_rolled_back(
     systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgecv.shipping.device.SETTLE_S", 0.5)
+    monkeypatch.setattr("edgecv.shipping.restart.SETTLE_S", 0.5)
     device = Device(tmp_path / "device")
     device.add_program("systemctl", f'exec {" ".join(systemd.inside)} /bin/systemctl "$@"')
     bundle = null_bundle(tmp_path / "bundle")
