@@ -66,6 +66,8 @@ def read_scores(folder: Path, training: Training) -> Scores:
 def _places(folder: Path, stage: str) -> Iterator[list[Path]]:
     half = half_done(folder, stage)
     yield [*half.glob(HISTORY), *half.glob(f"step-*/{HISTORY}")]
+    if stage not in ("train", "distill"):
+        return
     # done, and copied to where the bundle keeps it
     yield [*folder.glob(f"{STAGES_FOLDER}/{stage}-*/training/{HISTORY}")]
     yield [*folder.glob(f"training/{HISTORY}")]
