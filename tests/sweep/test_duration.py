@@ -16,5 +16,5 @@ def test_a_time_is_read_with_its_unit(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "h", "2 hours", "0s", "-1h", "1h x", "nan"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--budget .*: expected a time with its unit"):
+    with pytest.raises(UsageError, match=r"--budget .*: expected a time with its unit"):
         seconds("--budget", text)

@@ -81,7 +81,7 @@ def test_a_value_that_is_wrong_is_told_with_what_is_expected() -> None:
 
 
 def test_what_set_has_wrong_is_told_as_set() -> None:
-    with pytest.raises(RecipeError, match="--set: bench.querys: unknown key"):
+    with pytest.raises(RecipeError, match=r"--set: bench\.querys: unknown key"):
         variants("distill.width=0.5", overrides=("bench.querys=1",))
 
 

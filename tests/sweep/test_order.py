@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_the_words_make_a_variant_with_paths_that_hold_anywhere(
 def test_beside_others_nothing_is_timed_or_reported(run: SmallRun) -> None:
     order = order_of(run, overrides=("bench.queries=3", "evaluate.resamples=0"))
     words = order.words({"report.photos": "1"}, Path("out"), measured=False)
-    changes = [after for before, after in zip(words, words[1:], strict=False) if before == "--set"]
+    changes = [after for before, after in itertools.pairwise(words) if before == "--set"]
     assert changes == ["evaluate.resamples=0", "bench=null", "report=null"]
 
 
