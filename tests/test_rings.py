@@ -69,6 +69,7 @@ RINGS = {
     "workspace": TOP,
     "pipeline": TOP,
     "sweep": TOP,
+    "sweep/schema": DEVICE,  # what sweep.json holds, for docs and pages
     "cli": TOP,
     "__main__": TOP,
 }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from edgecv.bundle import Record
 from edgecv.report.schema import Report
 from edgecv.report.training.schema import TrainingReport
+from edgecv.sweep.schema import Sweep
 
 INTRODUCTION = """\
 # report.json
@@ -29,6 +30,15 @@ The JSON schema is in [training.schema.json](training.schema.json).
 Both files are generated: `python -m edgecv.report.reference docs`.
 """
 
+SWEEP_INTRODUCTION = """\
+# sweep.json
+
+What `edgecv sweep` made and measured, for programs, and what it goes on from: see
+[sweeps](sweep.md). A field may be added without a new `format`, none is renamed or removed without
+one. The JSON schema is in [sweep.schema.json](sweep.schema.json).
+Both files are generated: `python -m edgecv.report.reference docs`.
+"""
+
 
 class Page(NamedTuple):
     """What is generated for one kind of report.
@@ -47,6 +57,7 @@ class Page(NamedTuple):
 PAGES = (
     Page(Report, INTRODUCTION, "report"),
     Page(TrainingReport, TRAINING_INTRODUCTION, "training"),
+    Page(Sweep, SWEEP_INTRODUCTION, "sweep"),
 )
 
 

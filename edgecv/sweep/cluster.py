@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgecv import __version__
 from edgecv.child import Child, ChildEndedError
 from edgecv.errors import EdgecvError, MissingExtraError, UsageError
 from edgecv.progress import say
@@ -117,4 +118,6 @@ def _clear(message: str) -> str:
         )
     if "Could not find any running Ray instance" in message:
         return "no cluster runs on this machine. Start one: ray start --head"
+    if "No module named 'edgecv" in message:
+        return f"a node has no edgecv {__version__}. Install it on all: pip install 'edgecv[train]'"
     return f"the cluster cannot be used: {message[:400]}"

@@ -48,7 +48,7 @@ class Order:
         words = ["compress", "--recipe", str(self.recipe.absolute())]
         if self.weights is not None:
             path = Path(self.weights).expanduser()
-            here = path.exists() and not is_url(self.weights)
+            here = path.is_file() and not is_url(self.weights)
             words += ["--weights", str(path.absolute()) if here else self.weights]
         for option, given in (("--data", self.data), ("--calibration", self.calibration)):
             words += [option, str(given.absolute())] if given is not None else []
@@ -67,12 +67,16 @@ def begin(order: Order, variants: Mapping[str, Variant], out: Path, former: Swee
         UsageError: or one of its kinds: the inputs cannot be used, nothing could be compared, or
             the folder holds a sweep of something else.
     """
-    asked = _asked(order, next(iter(variants.values())), out)
     for variant in variants.values():
         _check_sections(variant)
     if former is None:
+        asked = _asked(order, next(iter(variants.values())), out)
         former = Sweep(recipe=order.recipe.stem, asked=asked, cpu=read_cpu().model)
-    _check_same(former.asked, asked, out)
+    else:
+        _check_same(former.asked, _of_recipe(order), out, ("recipe", "settings"))
+        # by the same variant as then: what is held out of the data follows from its settings
+        first = next(iter(recorded(order, former).values()))
+        _check_same(former.asked, _asked(order, first, out), out, tuple(Asked.model_fields))
     known = {one.name.rpartition("-")[2] for one in former.variants}
     new = tuple(
         SweepVariant(name=variant.name, settings=variant.settings)
@@ -104,7 +108,12 @@ def _asked(order: Order, first: Variant, out: Path) -> Asked:
         name: inputs.digests.get(name) if value is not None else None  # type: ignore[call-overload]
         for name, value in given.items()
     }
-    return Asked(recipe=sha256_of(order.recipe), settings=tuple(sorted(order.overrides)), **digests)
+    return _of_recipe(order).model_copy(update=digests)
+
+
+def _of_recipe(order: Order) -> Asked:
+    recipe, settings = sha256_of(order.recipe), tuple(sorted(order.overrides))
+    return Asked(recipe=recipe, settings=settings)
 
 
 def _check_sections(variant: Variant) -> None:
@@ -116,12 +125,11 @@ def _check_sections(variant: Variant) -> None:
             )
 
 
-def _check_same(former: Asked, asked: Asked, out: Path) -> None:
-    names = {"settings": "--set"}
-    for name in Asked.model_fields:
+def _check_same(former: Asked, asked: Asked, out: Path, names: tuple[str, ...]) -> None:
+    for name in names:
         if getattr(former, name) != getattr(asked, name):
-            what = "recipe" if name == "recipe" else names.get(name, f"--{name}")
+            option = {"recipe": "recipe", "settings": "--set"}.get(name, f"--{name}")
             raise UsageError(
-                f"{out}: holds a sweep with another {what}. Another grid can be added to it; for "
+                f"{out}: holds a sweep with another {option}. Another grid can be added to it; for "
                 "anything else name another folder with --out"
             )

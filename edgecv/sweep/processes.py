@@ -12,6 +12,9 @@ from typing import IO, NamedTuple, Protocol
 
 from edgecv.sweep.child import CORES, GRACE_S
 
+# in place of an exit status: the machine that it ran on was lost, again and again
+LOST = -1000
+
 
 class Job(NamedTuple):
     """A run of edgecv.

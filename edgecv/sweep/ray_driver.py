@@ -5,6 +5,7 @@ A program of JSON lines, called by cluster.py: connect, start, ended, stop.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 from edgecv import __version__
 from edgecv.child import serve
 from edgecv.sweep import ray_task
+from edgecv.sweep.processes import LOST
 
 TRIES = 5  # of a job whose node was lost, before it counts as failed
 CHECK_S = 60.0
-LOST = -1000  # in place of an exit status
 
 
 class Driver:
@@ -46,7 +47,7 @@ class Driver:
         import ray
 
         self._ray = ray
-        ray.init(address=address, log_to_driver=False, logging_level="error")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         nodes = [node for node in ray.nodes() if node["Alive"] and self._cores(node)]
         if not nodes:
             raise RuntimeError("no node of it has a CPU to give (ray start --num-cpus)")

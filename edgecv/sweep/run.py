@@ -17,7 +17,7 @@ from edgecv.sweep.history import read_scores, training_of
 from edgecv.sweep.order import Order
 from edgecv.sweep.pareto import with_front
 from edgecv.sweep.points import points_of
-from edgecv.sweep.processes import Job, Pool, Processes
+from edgecv.sweep.processes import LOST, Job, Pool, Processes
 
 POLL_S = 0.5
 # an accuracy budget that is missed is a point like any other
@@ -159,6 +159,8 @@ class Making:
 
 
 def _why(status: int, log: Path) -> str:
+    if status == LOST:
+        return "the nodes that it ran on were lost, one after another"
     if status == -9:
         return "it was killed, most likely for want of memory. Fewer --jobs at once need less"
     if status < 0:

@@ -50,9 +50,9 @@ class Asked(Record):
 
     recipe: str
     settings: tuple[str, ...] = Field(description="Of --set.")
-    weights: str | None
-    data: str | None
-    calibration: str | None
+    weights: str | None = None
+    data: str | None = None
+    calibration: str | None = None
 
 
 class Sweep(Record):

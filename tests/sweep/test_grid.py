@@ -67,7 +67,7 @@ def test_the_same_recipe_is_the_same_variant_whatever_grid_asks_for_it() -> None
 
 
 def test_combinations_that_come_to_the_same_recipe_are_one() -> None:
-    assert len(variants("distill.width=0.5,0.50")) == 1
+    assert len(variants("distill.width=1,1.0")) == 1
 
 
 def test_a_key_that_does_not_exist_is_told_with_the_nearest() -> None:
