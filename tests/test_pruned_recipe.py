@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from verdicts import check_accepted
 
 from edgecv.bundle import Bundle
 from edgecv.data.conveyor.write import write_dataset
@@ -20,7 +21,7 @@ SMALL = (
     *("prune.train.epochs=1", "prune.train.batch=4", "prune.train.workers=0"),
     "prune.train.augment.multiscale=0",
     *("quantize.images=8", "quantize.rounding=nearest", "quantize.budget.max_drop=1"),
-    "build.targets=[openvino]",
+    "build.targets=[openvino,tensorrt]",
     *("evaluate.resamples=5", "bench.queries=2", "bench.rounds=1", "report.photos=1"),
 )
 
@@ -39,7 +40,9 @@ def test_a_detector_is_cut_to_half_and_quantised(tmp_path: Path) -> None:
     assert 0.45 < found["share"] <= 0.5
     macs = sum(conv_macs(onnx.load(bundle.path("model.onnx"))).values())
     assert macs == found["after"]["macs"]
-    assert {v.name for v in bundle.manifest.variants} == {"openvino-fp32", "openvino-int8"}
+    engines, precisions = ("openvino", "tensorrt"), ("fp32", "int8")
+    names = {f"{engine}-{precision}" for engine in engines for precision in precisions}
+    assert {v.name for v in bundle.manifest.variants} == names
     # the small file holds the small network
     assert (
         bundle.path("engines/openvino-fp32.bin").stat().st_size < 5 * found["after"]["parameters"]
@@ -48,3 +51,4 @@ def test_a_detector_is_cut_to_half_and_quantised(tmp_path: Path) -> None:
     assert report["pruning"]["share"] == found["share"]
     assert len(report["pruning"]["steps"]) == 2
     assert 'id="pruning"' in bundle.path("report.html").read_text("utf-8")
+    check_accepted(bundle)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from verdicts import check_accepted
 
 from edgecv.bundle import Bundle
 from edgecv.cli import group
@@ -16,7 +17,7 @@ from edgecv.report.schema import Report
 TINY = (
     *("distill.train.input_size=96", "distill.train.epochs=1", "distill.train.batch=4"),
     *("distill.train.workers=0", "quantize.images=8", "quantize.rounding=nearest"),
-    *("quantize.budget.max_drop=1", "build.targets=[onnxruntime]", "evaluate.resamples=0"),
+    *("quantize.budget.max_drop=1", "build.targets=[onnxruntime,tensorrt]", "evaluate.resamples=0"),
     *("bench.queries=2", "bench.rounds=1", "report.photos=1"),
 )
 
@@ -53,8 +54,10 @@ def test_a_student_is_taught_quantised_and_reported(
     assert report.distillation is not None
     assert report.distillation.teacher.name == "yolox_nano"
     assert report.distillation.student.macs < report.distillation.teacher.macs
-    assert {v.name for v in report.variants} == {"onnxruntime-fp32", "onnxruntime-int8"}
+    engines, precisions = ("onnxruntime", "tensorrt"), ("fp32", "int8")
+    assert {v.name for v in report.variants} == {f"{e}-{p}" for e in engines for p in precisions}
     shares = bundle.metrics("quantize")["int8_macs_share"]
     assert min(shares.values()) > 0.8
     assert (out / "training.html").is_file()
     assert json.loads((out / "training.json").read_text("utf-8"))["model"] == student
+    check_accepted(bundle)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from made_shapes import CLASSES
 from small_qat import SIDE, write_pictures
+from verdicts import check_accepted
 
 from edgecv.bundle import Bundle
 from edgecv.data.conveyor.write import write_dataset
@@ -24,7 +25,7 @@ SMALL = (
     *("quantize.images=8", "quantize.rounding=nearest", "quantize.observer=minmax"),
     "quantize.budget.max_drop=1",
     *("quantize.qat.train.epochs=1", "quantize.qat.train.batch=4", "quantize.qat.train.workers=0"),
-    "build.targets=[openvino]",
+    "build.targets=[openvino,tensorrt]",
     *("evaluate.resamples=5", "bench.queries=2", "bench.rounds=1", "report.photos=1"),
 )
 
@@ -45,7 +46,10 @@ def test_a_detector_learns_behind_its_rounding(tmp_path: Path) -> None:
     budget = bundle.metrics("quantize")["budget"]
     assert budget["data"].endswith("held out of train")
     assert budget["int8"] == min(max(e["qat"], e["ptq"]) for e in found["files"].values())
-    assert {v.name for v in bundle.manifest.variants} == {"openvino-fp32", "openvino-int8"}
+    engines, precisions = ("openvino", "tensorrt"), ("fp32", "int8")
+    names = {f"{engine}-{precision}" for engine in engines for precision in precisions}
+    assert {v.name for v in bundle.manifest.variants} == names
+    check_accepted(bundle)
 
 
 @pytest.mark.slow
@@ -53,7 +57,12 @@ def test_photos_without_ground_truth_are_enough(detector: Detector, tmp_path: Pa
     weights, photos = tmp_path / "shapes.safetensors", tmp_path / "photos"
     write_checkpoint(weights, detector.state_dict(), About(CLASSES, SIDE))
     write_pictures(photos, 24)
-    changes = ("load.input_size=null", "evaluate=null", "quantize.qat.train.val_fraction=0.4")
+    changes = (
+        "load.input_size=null",
+        "evaluate=null",
+        "build.targets=[openvino]",
+        "quantize.qat.train.val_fraction=0.4",
+    )
     recipe = load(find("yolo_qat"), (*SMALL, *changes))
     context = Context(str(weights), calibration=photos, command=("edgecv", "compress"))
     bundle = compress(recipe, "yolo_qat", context, tmp_path / "out")
