@@ -16,6 +16,7 @@ from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import BundleError
 from edgecv.machine import available_cores
 from edgecv.progress import say
+from edgecv.runtime.switched import SwitchedEngine
 
 # best first, among those that run here
 PREFERRED = ("tensorrt", "openvino", "onnxruntime", "torch", "null")
@@ -37,7 +38,7 @@ def pick_variant(bundle: Bundle, engine: str | None) -> Variant:
         by_name = [variant for variant in variants if variant.name == engine]
         return by_name[0] if by_name else bundle.variant(engine)
     for name in PREFERRED:
-        if any(variant.engine == name and _runs_here(variant) for variant in variants):
+        if any(variant.engine == name and runs_here(variant) for variant in variants):
             return bundle.variant(name)
     have = ", ".join(variant.name for variant in variants) or "none"
     raise BundleError(
@@ -46,7 +47,8 @@ def pick_variant(bundle: Bundle, engine: str | None) -> Variant:
     )
 
 
-def _runs_here(variant: Variant) -> bool:
+def runs_here(variant: Variant) -> bool:
+    """Whether this machine has what a variant's engine needs."""
     if variant.engine == "tensorrt":
         # one that was built; the others stand in for it until then
         return not variant.file.endswith(".onnx") and why_not_here() is None
@@ -56,10 +58,10 @@ def _runs_here(variant: Variant) -> bool:
 class EngineToBe:
     """An engine that opens while other things are made ready."""
 
-    def __init__(self, future: Future[Engine]) -> None:
+    def __init__(self, future: Future[SwitchedEngine]) -> None:
         self._future = future
 
-    def get(self) -> Engine:
+    def get(self) -> SwitchedEngine:
         """Wait for it.
 
         Raises:
@@ -81,15 +83,15 @@ def compiled_cache() -> Path | None:
 
 @contextmanager
 def opened_engine(bundle: Bundle, variant: Variant, requests: int) -> Iterator[EngineToBe]:
-    """Open an engine in a thread, and close it at the end."""
+    """Open an engine in a thread, and close it, or what took its place, at the end."""
+    cache = compiled_cache()
+
+    def opened(name: str) -> Engine:
+        named = next(one for one in bundle.manifest.variants if one.name == name)
+        return open_engine(bundle, named, requests=requests, cache=cache)
+
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(
-            open_engine,
-            bundle,
-            variant,
-            requests=requests,
-            cache=compiled_cache(),
-        )
+        future = pool.submit(lambda: SwitchedEngine(opened(variant.name), opened))
         try:
             yield EngineToBe(future)
         finally:

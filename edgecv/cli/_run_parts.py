@@ -34,6 +34,8 @@ class Asked:
     conf: float | None
     every: int
     max_frames: int | None
+    fps: float | None = None
+    p99: float | None = None
 
 
 def settings_of(bundle: Bundle, asked: Asked) -> LoopSettings:

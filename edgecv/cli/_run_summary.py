@@ -10,9 +10,16 @@ from rich.console import Console
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli._run_parts import SHOWN_MIN
-from edgecv.cli._run_tables import counts_table, number, stages_table, streams_table
+from edgecv.cli._run_tables import (
+    counts_table,
+    number,
+    stages_table,
+    streams_table,
+    switches_table,
+)
 from edgecv.cli._run_watching import Watching
 from edgecv.runtime.clock import now
+from edgecv.runtime.governing import Governing
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.running import Outbox
 from edgecv.runtime.stats import Stats
@@ -44,12 +51,19 @@ def summary(
     }
 
 
-def add_watched(told: dict[str, Any], watching: Watching, broker: Outbox | None) -> None:
-    """Add what was counted, scored and sent."""
+def add_watched(
+    told: dict[str, Any],
+    watching: Watching,
+    broker: Outbox | None,
+    governing: Governing | None = None,
+) -> None:
+    """Add what was counted, scored, sent and held."""
     for name, stream in told["streams"].items():
         stream.update(watching.to_json(name))
     if broker is not None:
         told["mqtt"] = broker.to_json()
+    if governing is not None:
+        told["governor"] = governing.to_json()
 
 
 def print_summary(told: dict[str, Any], file: TextIO) -> None:
@@ -59,6 +73,8 @@ def print_summary(told: dict[str, Any], file: TextIO) -> None:
     console.print(stages_table(told))
     if any(one.get("counts") for one in told["streams"].values()):
         console.print(counts_table(told))
+    if told.get("governor", {}).get("switches"):
+        console.print(switches_table(told["governor"]))
     for line in _lines(told):
         console.print(line, soft_wrap=True)
 
@@ -88,6 +104,8 @@ def _lines(told: dict[str, Any]) -> list[str]:
             f"{count} {_CAUSES.get(cause, cause)}" for cause, count in told["dropped"].items()
         )
         lines.append(f"dropped: {', '.join(causes)}")
+    if "governor" in told:
+        lines.append(_held(told))
     if told["of_engine"] is not None:
         lines.append(
             f"{told['end_to_end_fps']:.1f} frames a second, {told['of_engine']:.2f} of the engine "
@@ -108,6 +126,15 @@ def _lines(told: dict[str, Any]) -> list[str]:
         held = ", ".join(told["throttled_by"])
         lines.append(f"held back for {told['throttled_s']:.0f} s by {held}")
     return [*lines, "; ".join(facts)]
+
+
+def _held(told: dict[str, Any]) -> str:
+    """For how long which engine and stride, and how many frames were predicted."""
+    spent = ", ".join(
+        f"{one['variant']} on one frame of {one['stride']} for {one['seconds']:.0f} s"
+        for one in told["governor"]["seconds"]
+    )
+    return f"held by {spent or 'nothing'}; {told['predicted']} frames predicted"
 
 
 def _device(told: dict[str, Any]) -> list[str]:

@@ -7,6 +7,9 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+# the rest is in the JSON
+SWITCHES_MAX = 10
+
 
 def _table(title: str, *heads: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
@@ -51,6 +54,17 @@ def counts_table(told: dict[str, Any]) -> Table:
                 now = "" if inside is None else str(inside.get(kind, 0))
                 ways = (str(one[way].get(kind, 0)) for way in ("in", "out"))
                 table.add_row(stream, name, kind, *ways, now)
+    return table
+
+
+def switches_table(governor: dict[str, Any]) -> Table:
+    """A line for each of the last switches, after one for what ran before them."""
+    shown = governor["switches"][-SWITCHES_MAX:]
+    table = _table("governor", "engine", "one frame of", "from second", "because")
+    begin = {"to": shown[0]["from"], "time_s": None, "reason": ""}
+    for one in (begin, *shown):
+        stride, time = str(one["to"]["stride"]), number(one["time_s"], ".1f")
+        table.add_row(one["to"]["variant"], stride, time, one["reason"])
     return table
 
 

@@ -10,6 +10,7 @@ import click
 import cv2
 
 from edgecv.cli._run_engine import opened_engine, pick_variant
+from edgecv.cli._run_governing import Milliseconds, governing_of, target_of
 from edgecv.cli._run_parts import Asked, settings_of, stopped_by_signals
 from edgecv.cli._run_services import listening
 from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
@@ -23,6 +24,7 @@ from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
 from edgecv.runtime.sources import Capture, Source, find_sources
 from edgecv.runtime.summary import engine_alone
+from edgecv.runtime.turns import Turns
 from edgecv.shipping.trust import open_bundle
 from edgecv.trackers import DEFAULT, TRACKERS, make_tracker
 
@@ -48,6 +50,13 @@ PATH = click.Path(path_type=Path)
     help="latest: the newest frame wins; every: none is dropped; budget=500ms: those older are. "
     "Default: latest for cameras, every for files.",
 )
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, min_open=True),
+    help="Hold so many results a second of each source, by a quicker engine of the bundle and by "
+    "leaving frames to the tracker.",
+)
+@click.option("--p99", type=Milliseconds(), help="Hold this age of results, such as 40ms.")
 @click.option("--save", type=PATH, help="Write the video with its boxes here (H.264 MP4).")
 @click.option("--jsonl", type=PATH, help="Write a line of JSON a frame here; - for stdout.")
 @click.option("--mot", type=PATH, help="Write tracks as the MOTChallenge has them here.")
@@ -94,6 +103,7 @@ def command(
     opened = open_bundle(bundle)
     wanted = Asked(**asked)  # type: ignore[arg-type]
     settings = settings_of(opened, wanted)
+    target = target_of(wanted.fps, wanted.p99, settings.tracker)
     variant = pick_variant(opened, wanted.engine)
     cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
     found = find_sources(sources)
@@ -111,13 +121,18 @@ def command(
         broker = mqtt_of(mqtt, classes)
         sinks = sinks_of(outputs, names, classes, stop.set)
         sinks += [*([] if broker is None else [broker]), *services.sinks]
-        loop = Loop(captures, engine.get(), sinks, settings, watching.watchers)
+        turns = Turns(names)
+        loop = Loop(captures, engine.get(), sinks, settings, watching.watchers, turns.detects)
+        running = (engine.get(), turns, loop.stats, settings.requests)
+        governing = governing_of(target, opened, variant, *running)
         told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
         meter, heartbeat, begun = PowerMeter(), Heartbeat(), now()
-        services.start(Running(*told_of, watching.counting, broker, meter))
+        services.start(Running(*told_of, watching.counting, broker, meter, governing))
 
         def tick() -> None:
             heartbeat.beat(loop.stats)
+            if governing is not None:
+                governing.look()
             if stop.is_set() or (duration is not None and now() - begun >= duration):
                 heartbeat.stop()
                 loop.stop()
@@ -125,10 +140,12 @@ def command(
         with meter:
             loop.run(tick)
             power = meter.to_json(loop.stats.processed)
+        if governing is not None:
+            governing.finish()
         alone = engine_alone(engine.get(), settings.requests) if loop.stats.processed else None
     live = any(source.live for source in found)
     told = summary(opened, variant, settings, loop.stats, alone, power, live)
-    add_watched(told, watching, broker)
+    add_watched(told, watching, broker, governing)
     if as_json:
         click.echo(json.dumps(told, indent=1))
     else:

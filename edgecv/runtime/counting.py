@@ -40,12 +40,17 @@ class Counting:
     def see(self, frame: StreamFrame, tracks: Detections) -> None:
         """Count the tracks of the next frame of its stream, and set its `counted`.
 
+        Predicted boxes count nothing: they go on where an object has stopped before a line.
+
         Raises:
             ValueError: they have no track ids.
         """
         ids = tracks.track_ids
         if ids is None:
             raise ValueError("detections have no track ids; only tracks can be counted")
+        if not frame.detected:
+            frame.counted = self._latest[frame.stream]._replace(crossings=())
+            return
         if self._sizes[frame.stream] != frame.size_wh:
             self._place(frame.stream, frame.size_wh)
         crossings = [

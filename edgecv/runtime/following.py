@@ -1,4 +1,4 @@
-"""The tracker of one stream: what it is told when frames are missing or change their size."""
+"""The tracker of each stream: what it is told when frames are missing or change their size."""
 
 from __future__ import annotations
 
@@ -69,8 +69,13 @@ class Following:
         self._size_wh: tuple[int, int] | None = None
         self._told = False
 
-    def update(self, frame: StreamFrame, detections: Detections) -> Detections:
-        """The tracks of a frame; ids go on after a break, objects if it was short."""
+    def update(self, frame: StreamFrame, detections: Detections | None) -> Detections:
+        """The tracks of a frame; ids go on after a break, objects if it was short.
+
+        Args:
+            frame: the next of the stream.
+            detections: what was found in it; None: nobody looked, its tracks are predicted.
+        """
         missing = frame.missing
         if self._size_wh not in (None, frame.size_wh):
             self._tell(frame)
@@ -79,6 +84,8 @@ class Following:
         for _ in range(min(missing, self._forgetful)):
             self._tracker.update(Detections.empty())
         seen = None if self._motion is None else self._motion.see(frame)
+        if detections is None:
+            return self._tracker.predict(seen)
         return self._tracker.update(detections, seen)
 
     def _tell(self, frame: StreamFrame) -> None:
@@ -90,3 +97,21 @@ class Following:
             f"{frame.stream}: the picture changes from {old} to {new} at frame {frame.index}; "
             "its tracks begin anew"
         )
+
+
+class FollowedStreams:
+    """The trackers of all streams, each made when its first frame comes.
+
+    Args:
+        tracker, start: as `Following`.
+    """
+
+    def __init__(self, tracker: str, start: float | None = None) -> None:
+        self._tracker, self._start = tracker, start
+        self._following: dict[str, Following] = {}
+
+    def update(self, frame: StreamFrame, detections: Detections | None) -> Detections:
+        """As that of `Following`, of the frame's stream."""
+        if frame.stream not in self._following:
+            self._following[frame.stream] = Following(self._tracker, frame.frame_rate, self._start)
+        return self._following[frame.stream].update(frame, detections)

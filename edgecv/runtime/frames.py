@@ -62,7 +62,8 @@ class StreamFrame:
         frame_rate: frames a second that the stream has when none is dropped.
         truth: what is really there, with track ids, where the source knows.
         missing: how many a break of the stream just before this one cost.
-        small: (H, W, 3) uint8 BGR, what the network saw; set by the preprocess stage.
+        detected: whether the detector looks at it; else its tracks are predicted.
+        small: (H, W, 3) uint8 BGR, what the network sees; set by the preprocess stage.
         letterbox: where the picture stands in `small`.
         age_ms: from capture to result; set when there is one.
         counted: at lines and zones, where some were given.
@@ -76,6 +77,7 @@ class StreamFrame:
     frame_rate: float
     truth: Detections | None = None
     missing: int = 0
+    detected: bool = True
     small: Image | None = field(default=None, repr=False)
     letterbox: Letterbox | None = None
     age_ms: float = 0.0

@@ -2,6 +2,8 @@
 
     readers -> intake -> feed (preprocess, submit) -> finish (postprocess, track) -> write (sinks)
 
+A frame that is not to be detected goes the same way past the engine, so it stays in order.
+
 What bounds memory is that every queue is short: a full one holds up the stage before it, back to
 the reader, which waits (`every`) or drops and counts (`latest`, `budget`).
 """
@@ -15,31 +17,32 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import NamedTuple
 
-import numpy as np
-
 from edgecv.engines import Engine
 from edgecv.errors import EdgecvError
 from edgecv.runtime.clock import now
 from edgecv.runtime.delivery import Delivery
-from edgecv.runtime.following import Following
+from edgecv.runtime.detector import Detector
+from edgecv.runtime.following import FollowedStreams
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.intake import Intake, Policy
-from edgecv.runtime.postprocess import postprocess
 from edgecv.runtime.reader import Reader, Reading
 from edgecv.runtime.sinks import Sink
 from edgecv.runtime.sources import Capture, Source
 from edgecv.runtime.stats import Stats
-from edgecv.types import Array, Detections, Image, Ints
+from edgecv.types import Array, Detections, Ints
 
 # results that wait for the sinks: a key frame takes an encoder several times the usual
 RESULTS_MAX = 4
-# what an object may overlap with a better one, and how many there may be: as in evaluation
-NMS_IOU, BOXES_MAX = 0.65, 100
 # a reader in a vendor's code may not come back; the process ends without it
 READER_PATIENCE_S = 2.0
 TICK_S = 0.2
 
 Watcher = Callable[[StreamFrame, Detections], None]
+
+
+def every_frame(frame: StreamFrame) -> bool:
+    """All frames are detected."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,18 @@ class LoopSettings:
 
 class _Flying(NamedTuple):
     frame: StreamFrame
-    answer: Future[list[Array]]
+    answer: Future[list[Array]] | None  # None: past the engine
 
 
 class _Result(NamedTuple):
     frame: StreamFrame
     found: Detections
+
+
+def _followed(settings: LoopSettings) -> FollowedStreams | None:
+    if settings.tracker is None:
+        return None
+    return FollowedStreams(settings.tracker, settings.start_min)
 
 
 class Loop:
@@ -87,6 +96,8 @@ class Loop:
         sinks: take every result; closed at the end.
         settings: how.
         watchers: told of all tracks before the sinks are, from one thread.
+        detects: asked once for each frame whether it is detected; with a tracker the others get
+            the tracks that it predicts, without one nothing.
 
     Raises:
         EngineError: the engine takes several pictures a call.
@@ -99,6 +110,7 @@ class Loop:
         sinks: Sequence[Sink],
         settings: LoopSettings,
         watchers: Sequence[Watcher] = (),
+        detects: Callable[[StreamFrame], bool] = every_frame,
     ) -> None:
         if engine.spec.input.batch not in (1, None):
             raise EdgecvError(
@@ -107,7 +119,8 @@ class Loop:
             )
         names = [source.name for source, _ in sources]
         self.stats = Stats(names)
-        self._engine, self._settings, self._watchers = engine, settings, watchers
+        self._detector = Detector(engine, self.stats, settings.score_min, settings.class_ids)
+        self._detects, self._followed, self._watchers = detects, _followed(settings), watchers
         self._delivery = Delivery(sinks, self.stats.problems)
         policies = {source.name: settings.policy_of(source) for source, _ in sources}
         self._intake = Intake(policies, self.stats.dropped)
@@ -128,7 +141,6 @@ class Loop:
         self._room = threading.Semaphore(RESULTS_MAX)
         self._flying: SimpleQueue[_Flying | None] = SimpleQueue()
         self._results: SimpleQueue[_Result | None] = SimpleQueue()
-        self._following: dict[str, Following] = {}
         self._failure: BaseException | None = None
 
     def run(self, tick: Callable[[], None] = lambda: None) -> None:
@@ -185,73 +197,45 @@ class Loop:
             self._delivery.close()
 
     def _feed(self) -> None:
-        times, engine = self.stats.stages["preprocess"], self._engine
         while True:
             self._seats.acquire()
             # only now: with `latest` it is the newest when the engine has time for it
             frame = self._intake.take()
             if frame is None:
                 break
-            begun = times.begin()
-            frame.small, frame.letterbox = frame.picture.letterbox(engine.spec.input)
-            times.end(begun)
-            self._flying.put(_Flying(frame, self._submit(frame.small)))
+            frame.detected = self._detects(frame)
+            # the others too: camera motion and the live page want this picture
+            small = self._detector.prepare(frame)
+            if not frame.detected:
+                self._seats.release()
+            answer = self._detector.submit(small) if frame.detected else None
+            self._flying.put(_Flying(frame, answer))
         self._flying.put(None)
 
-    def _submit(self, small: Image) -> Future[list[Array]]:
-        submitted = now()
-        answer = self._engine.submit(small[None])
-        wall = self.stats.stages["engine"].wall
-
-        def count(_: Future[list[Array]]) -> None:
-            wall.add(1e3 * (now() - submitted))
-
-        answer.add_done_callback(count)
-        return answer
-
     def _finish(self) -> None:
-        stages, settings = self.stats.stages, self._settings
         while (flying := self._flying.get()) is not None:
-            frame = flying.frame
-            boxes, scores = flying.answer.result()
-            self._seats.release()
-            begun = stages["postprocess"].begin()
-            found = self._detect(frame, boxes[0], scores[0])
-            self.stats.streams[frame.stream].found(found)
-            stages["postprocess"].end(begun)
-            if settings.tracker is not None:
-                begun = stages["track"].begin()
-                found = self._follow(settings.tracker, frame, found)
-                for watch in self._watchers:
-                    watch(frame, found)
-                stages["track"].end(begun)
+            frame, found = flying.frame, None
+            if flying.answer is not None:
+                answer = flying.answer.result()
+                self._seats.release()
+                found = self._detector.read(frame, answer)
+            if self._followed is not None:
+                found = self._follow(self._followed, frame, found)
             frame.age_ms = 1e3 * (now() - frame.captured_s)
             self.stats.result(frame)
             self._room.acquire()
-            self._results.put(_Result(frame, found))
+            self._results.put(_Result(frame, Detections.empty() if found is None else found))
         self._results.put(None)
 
-    def _detect(self, frame: StreamFrame, boxes: Array, scores: Array) -> Detections:
-        if frame.letterbox is None:
-            raise ValueError("a frame was submitted before it was preprocessed")
-        found = postprocess(
-            boxes,
-            scores,
-            frame.letterbox,
-            score_min=self._settings.score_min,
-            nms_iou=NMS_IOU,
-            max_boxes=BOXES_MAX,
-            one_class=True,
-        )
-        if self._settings.class_ids is None:
-            return found
-        return found.select(np.isin(found.class_ids, self._settings.class_ids))
-
-    def _follow(self, tracker: str, frame: StreamFrame, found: Detections) -> Detections:
-        if frame.stream not in self._following:
-            start = self._settings.start_min
-            self._following[frame.stream] = Following(tracker, frame.frame_rate, start)
-        tracks = self._following[frame.stream].update(frame, found)
+    def _follow(
+        self, followed: FollowedStreams, frame: StreamFrame, found: Detections | None
+    ) -> Detections:
+        times = self.stats.stages["track"]
+        begun = times.begin()
+        tracks = followed.update(frame, found)
+        for watch in self._watchers:
+            watch(frame, tracks)
+        times.end(begun)
         if tracks.track_ids is not None and len(tracks):
             stats = self.stats.streams[frame.stream]
             stats.tracks = max(stats.tracks, int(tracks.track_ids.max()))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import edgecv
 from edgecv.runtime.clock import Times
+from edgecv.runtime.governing import Governing
 from edgecv.runtime.listening import Handler
 from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
@@ -63,6 +64,8 @@ def _families(running: Running) -> Iterator[_Family]:
     memory = running.stats.memory.now * 1e6
     text = "Resident memory of the process."
     yield "process_resident_memory_bytes", "gauge", text, [Sample({}, memory)]
+    if running.governing is not None:
+        yield from _of_governing(running.governing)
     if running.power is not None:
         yield from _of_power(running.power)
     if running.counting is not None:
@@ -76,6 +79,7 @@ def _of_streams(running: Running) -> Iterator[_Family]:
     for name, text, attribute in (
         ("frames_in", "Frames that the source gave.", "frames_in"),
         ("frames_processed", "Frames with a result.", "processed"),
+        ("frames_predicted", "Frames with a result that no detector looked at.", "predicted"),
         ("tracks", "Objects that got an id.", "tracks"),
         ("stream_breaks", "Times that the stream broke and came back.", "breaks"),
     ):
@@ -137,6 +141,13 @@ def _of_zones(running: Running) -> Iterator[_Family]:
                 inside.append(Sample(labels, count))
     yield "edgecv_crossings_total", "counter", "Objects over a line or border.", crossings
     yield "edgecv_zone_objects", "gauge", "Objects in a zone now.", inside
+
+
+def _of_governing(governing: Governing) -> Iterator[_Family]:
+    gear, switches = governing.gear, [Sample({}, governing.switches)]
+    stride = [Sample({"variant": gear.variant}, gear.stride)]
+    yield "edgecv_stride", "gauge", "One of so many frames is detected.", stride
+    yield "edgecv_governor_switches_total", "counter", "Changes of stride or engine.", switches
 
 
 def _of_power(power: PowerMeter) -> Iterator[_Family]:

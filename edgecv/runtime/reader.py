@@ -158,7 +158,10 @@ class Reader:
             missing=self._missing,
         )
         self._missing = 0
-        if not self._intake.put(frame):
+        begun_s = now()
+        taken = self._intake.put(frame)
+        stats.held_s += now() - begun_s
+        if not taken:
             stats.dropped["stopped"] += 1
             return False
         return not last

@@ -21,8 +21,10 @@ class StreamStats:
     Attributes:
         frames_in: frames that the source gave.
         processed: frames with a result.
+        predicted: those of them that no detector looked at.
         dropped: the others, by cause: newer (a newer one came), late (over the budget), full (too
             many waited), every (left out by --every), stopped (read when the run was ended).
+        held_s: seconds in which its reader waited until somebody took a frame.
         age: from capture to result.
         breaks: how often it broke and came back.
         broken: it is gone now.
@@ -34,7 +36,8 @@ class StreamStats:
 
     def __init__(self) -> None:
         self.frames_in = 0
-        self.processed = 0
+        self.processed = self.predicted = 0
+        self.held_s = 0.0
         self.dropped: Counter[str] = Counter()
         self.age = Times()
         self.breaks = 0
@@ -57,6 +60,7 @@ class StreamStats:
         if self.first_s is None:
             self.first_s = self.last_s
         self.processed += 1
+        self.predicted += not frame.detected
         self.age.add(frame.age_ms)
 
     @property
@@ -70,6 +74,7 @@ class StreamStats:
         return {
             "frames_in": self.frames_in,
             "processed": self.processed,
+            "predicted": self.predicted,
             "dropped": dict(self.dropped),
             "fps": rounded(self.fps),
             "age_ms": self.age.to_json(),
@@ -136,6 +141,10 @@ class Stats:
         return sum(one.processed for one in self.streams.values())
 
     @property
+    def predicted(self) -> int:
+        return sum(one.predicted for one in self.streams.values())
+
+    @property
     def fps(self) -> float | None:
         """Results a second of all streams; None with fewer than two."""
         return (self.processed - 1) / self.seconds if self.seconds > 0 else None
@@ -147,6 +156,7 @@ class Stats:
         return {
             "frames_in": sum(one.frames_in for one in self.streams.values()),
             "processed": self.processed,
+            "predicted": self.predicted,
             "dropped": dict(dropped),
             "seconds": round(self.seconds, 3),
             "end_to_end_fps": rounded(self.fps),

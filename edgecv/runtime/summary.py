@@ -51,13 +51,15 @@ def bounds(stats: Stats, alone: dict[str, float] | None, live: bool) -> dict[str
         live: whether the sources set the pace.
 
     Returns:
-        {"engine_only_fps", "of_engine": end-to-end fps / engine-only fps, "ceiling": the most
-        that this ratio can be on this CPU, E / (E + D + P) with the CPU time a frame of the
-        engine, of decoding and of the other stages, "cpu_busy": share of all cores that was
+        {"engine_only_fps", "of_engine": detected frames a second / engine-only fps, "ceiling": the
+        most that this ratio can be on this CPU, E / (E + D + P) with the CPU time a detected frame
+        of the engine, of decoding and of the other stages, "cpu_busy": share of all cores that was
         used, "machine_busy": with other programs, "bound_by"}; None for what is not known.
     """
-    fps, frames = stats.fps, max(1, stats.processed)
-    # frames that were decoded and then dropped cost as well
+    # a frame that was only tracked cost the engine nothing
+    frames = max(1, stats.processed - stats.predicted)
+    fps = None if stats.fps is None else stats.fps * frames / stats.processed
+    # frames that were decoded and then dropped or predicted cost as well
     others = sum(times.cpu.total_ms for times in stats.stages.values()) / frames
     ceiling = alone["cpu_ms"] / (alone["cpu_ms"] + others) if alone else None
     ratio = fps / alone["fps"] if fps and alone else None

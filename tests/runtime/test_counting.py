@@ -171,3 +171,16 @@ def test_detections_without_ids_are_refused() -> None:
     without = Detections.empty()
     with pytest.raises(ValueError, match="no track ids"):
         counting(lines=(DOWN,)).see(frame(size_wh=SIZE_WH), without)
+
+
+def test_a_predicted_box_crosses_nothing_until_it_is_seen_there() -> None:
+    counts = counting(lines=(DOWN,))
+    assert walk(counts, (50, 30), (50, 40)) == []
+    for y, detected, crossed in ((50, False, 0), (60, False, 0), (60, True, 1), (70, False, 0)):
+        taken = frame(size_wh=SIZE_WH)
+        taken.detected = detected
+        counts.see(taken, at((1, 50, y)))
+        assert taken.counted is not None
+        assert len(taken.counted.crossings) == crossed
+    assert the(counts).to_json() == {"in": {"nut": 1}, "out": {}}
+    assert taken.counted.to_json() == counts.of("door").to_json()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecv.bundle import InputSpec
-from edgecv.runtime.following import Following, SmallPictureMotion
+from edgecv.runtime.following import FollowedStreams, Following, SmallPictureMotion
 from edgecv.runtime.frames import ArrayPicture, StreamFrame
 from edgecv.trackers.sparse_flow import SparseFlow
 from edgecv.types import Detections, Frame
@@ -48,6 +48,33 @@ def test_an_object_is_the_same_after_a_short_break_and_another_after_a_long_one(
     after = ids(following.update(frame(4), found(10)))
     assert (after == before) is same
     assert len(after) == 1
+
+
+@pytest.mark.parametrize("tracker", ["sort", "bytetrack", "ocsort", "botsort"])
+def test_a_frame_that_nobody_looked_at_has_the_tracks_of_the_one_before(tracker: str) -> None:
+    followed = FollowedStreams(tracker)
+    for index in range(4):
+        seen = followed.update(frame(index), found(10, 40))
+    told = followed.update(frame(4), None)
+    assert ids(told) == ids(seen) == [1, 2]
+    np.testing.assert_allclose(told.boxes_xyxy, seen.boxes_xyxy, atol=1)
+
+
+def test_each_stream_has_its_own_ids() -> None:
+    followed = FollowedStreams("bytetrack")
+    for index in range(3):
+        for name, boxes in (("s", found(10, 40)), ("t", found(20))):
+            taken = frame(index)
+            taken.stream = name
+            told = followed.update(taken, boxes)
+    assert ids(told) == [1]
+
+
+def test_a_picture_of_another_size_has_no_tracks_until_somebody_looks() -> None:
+    following = Following("bytetrack", RATE)
+    for index in range(3):
+        following.update(frame(index), found(10))
+    assert ids(following.update(frame(3, (128, 96)), None)) == []
 
 
 def test_tracks_begin_anew_with_new_ids_when_the_picture_changes_its_size(

@@ -13,9 +13,10 @@ from small_bundles import answer_of, spec_of
 from edgecv.engines import PooledEngine, null
 from edgecv.errors import DataError, EdgecvError, EngineError
 from edgecv.runtime import reader
+from edgecv.runtime.detector import NMS_IOU
 from edgecv.runtime.frames import ArrayPicture, StreamFrame
 from edgecv.runtime.intake import Policy
-from edgecv.runtime.loop import NMS_IOU, Loop, LoopSettings
+from edgecv.runtime.loop import Loop, LoopSettings
 from edgecv.runtime.postprocess import postprocess
 from edgecv.runtime.preprocess import letterbox
 from edgecv.runtime.reader import Reading
@@ -354,3 +355,32 @@ def test_watchers_see_every_track_before_the_sinks_do() -> None:
         Loop([(script, script.open())], opened, [kept], settings, [watch]).run()
     assert seen == [(index, False) for index in range(6)]
     assert kept.indices() == list(range(6))
+
+
+@pytest.mark.parametrize("tracker", ["sort", None])
+def test_frames_that_are_not_detected_go_past_the_engine_in_their_order(
+    tracker: str | None,
+) -> None:
+    calls = itertools.count()
+
+    def slow(batch: Image) -> list[Array]:
+        next(calls)
+        time.sleep(0.01)
+        return answer_of(batch)
+
+    kept = Kept()
+    with engine(slow) as opened:
+        script = Script(parts=[(20, None)])
+        settings = LoopSettings(tracker=tracker, score_min=0.1)
+        pair = (script, script.open())
+        loop = Loop([pair], opened, [kept], settings, detects=lambda frame: frame.index % 3 == 0)
+        loop.run()
+    assert kept.indices() == list(range(20))
+    looked = [frame.index for frame, _ in kept.results if frame.detected]
+    assert looked == list(range(0, 20, 3))
+    assert next(calls) == len(looked)
+    assert (loop.stats.processed, loop.stats.predicted) == (20, 13)
+    assert all(frame.small is not None and frame.age_ms > 0 for frame, _ in kept.results)
+    for frame, found in kept.results:
+        assert (found.track_ids is None) is (tracker is None)
+        assert tracker is not None or frame.detected or len(found) == 0

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import http.client
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from found import found, frame
 from prometheus_client.parser import text_string_to_metric_families
 from recorded_devices import orin_nano, virtual_machine
+from small_bundles import answer_of, spec_of
 
+from edgecv.engines import PooledEngine
 from edgecv.runtime.counting import Counting
+from edgecv.runtime.governing import Governing
+from edgecv.runtime.governor import Target, gears_of
 from edgecv.runtime.listening import Address, Listener
 from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.prometheus import CONTENT_TYPE, MetricsHandler, exposition
 from edgecv.runtime.running import Running
 from edgecv.runtime.stats import Stats
+from edgecv.runtime.switched import SwitchedEngine
+from edgecv.runtime.turns import Turns
 from edgecv.runtime.zones import Zones
 
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -144,3 +151,18 @@ def test_what_it_does_not_tell_is_no_sample(tmp_path: Path) -> None:
     names = {name for name, _ in parsed(exposition(running(power=meter)))}
     told = {name for name in names if "throttled" in name or "clock" in name or "power" in name}
     assert told == {"edgecv_throttled", "edgecv_throttled_seconds_total"}
+
+
+def test_the_governors_stride_is_told() -> None:
+    told = running()
+    told.stats.streams["door"].predicted = 3
+    engine = SwitchedEngine(PooledEngine("small", spec_of(), answer_of), {}.__getitem__)
+    with engine:
+        gears = gears_of({"openvino-int8": 1.0})
+        governing = Governing(Target(fps=30), gears, engine, Turns(["door"]), told.stats, 2)
+        governing.gear = gears[1]
+        values = parsed(exposition(replace(told, governing=governing)))
+    assert value(values, "edgecv_stride", variant="openvino-int8") == 2
+    assert value(values, "edgecv_governor_switches_total") == 0
+    assert value(values, "edgecv_frames_predicted_total", stream="door") == 3
+    assert "edgecv_stride" not in exposition(told)

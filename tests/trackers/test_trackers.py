@@ -217,3 +217,96 @@ def test_a_score_to_start_with_replaces_the_published_one(name: str) -> None:
     for boxes in weak:
         seen = [ids(tracker.update(boxes)) for tracker in (published, lower, higher)]
     assert seen == [[], [1], []]
+
+
+@EVERY
+def test_a_prediction_shows_the_tracks_of_the_last_look_where_they_go(name: str) -> None:
+    tracker = made(name)
+    seen = walk(tracker, 20, 100, 300)  # 3 pixels a frame
+    assert ids(seen) == [1, 2]
+    for ahead in (1, 2, 3):
+        told = tracker.predict()
+        assert ids(told) == [1, 2]
+        lefts = np.array([157, 357]) + 3 * ahead
+        np.testing.assert_allclose(told.boxes_xyxy[:, 0], lefts, atol=3)
+        np.testing.assert_allclose(told.boxes_xyxy[:, 3], 150, atol=3)
+        assert told.scores.tolist() == seen.scores.tolist()
+    assert ids(tracker.update(found(100 + 3 * 23, 300 + 3 * 23))) == [1, 2]
+
+
+@EVERY
+def test_a_prediction_before_anything_was_seen_is_empty(name: str) -> None:
+    told = made(name).predict()
+    assert (len(told), ids(told), told.boxes_xyxy.shape) == (0, [], (0, 4))
+
+
+@EVERY
+def test_a_track_that_the_last_look_missed_is_not_predicted_into_view(name: str) -> None:
+    tracker = made(name)
+    walk(tracker, 6, 100, 500, step=0)
+    assert ids(tracker.update(found(500))) == [2]
+    assert ids(tracker.predict()) == [2]
+
+
+@EVERY
+@pytest.mark.parametrize("stride", [2, 3, 4])
+def test_an_object_keeps_its_id_when_most_frames_are_predicted(name: str, stride: int) -> None:
+    tracker = made(name)
+    walk(tracker, 6, 0, 200)
+    for frame in range(6, 60):
+        boxes = found(3 * frame, 200 + 3 * frame)
+        told = tracker.predict() if frame % stride else tracker.update(boxes)
+        assert ids(told) == [1, 2]
+        # as long as a stride takes, the boxes are on their objects
+        np.testing.assert_allclose(told.boxes_xyxy[:, 0], boxes.boxes_xyxy[:, 0], atol=6)
+
+
+@EVERY
+def test_an_object_that_is_new_gets_its_id_from_looks_alone(name: str) -> None:
+    tracker = made(name)
+    walk(tracker, 6, 100, step=0)
+    tracker.update(found(100, 400))
+    for _ in range(6):
+        assert ids(tracker.predict()) == [1]
+    for _ in range(2):
+        tracks = tracker.update(found(100, 400))
+    assert ids(tracks) == [1, 2]
+
+
+@REMEMBERS
+@pytest.mark.parametrize(("gap", "kept"), [(2, True), (8, True), (12, False)])
+def test_a_lost_track_is_remembered_for_a_second_of_frames_looked_at_or_not(
+    name: str, gap: int, kept: bool
+) -> None:
+    tracker = made(name)
+    walk(tracker, 6, 100, 500, step=0)
+    for frame in range(gap):
+        tracks = tracker.predict() if frame % 2 else tracker.update(found(500))
+        assert ids(tracks) == [2]
+    for _ in range(4):
+        tracks = tracker.update(found(100, 500))
+    assert (1 in ids(tracks)) is kept
+    assert len(tracks) == 2
+
+
+def test_sort_forgives_one_missing_look_however_many_frames_are_between() -> None:
+    tracker = made("sort")
+    walk(tracker, 6, 100, 500, step=0)
+    for look in (found(500), found(100, 500)):
+        tracker.predict()
+        tracker.predict()
+        tracker.update(look)
+    for _ in range(2):
+        tracks = tracker.update(found(100, 500))
+    assert ids(tracks) == [1, 2]
+
+
+def test_botsort_carries_predictions_with_the_camera() -> None:
+    swing = [np.eye(2, 3)] * 5 + [np.array([[1, 0, 60.0], [0, 1, 0]])] * 2
+    tracker = make_tracker(
+        "botsort", frame_rate=RATE, camera_motion=RecordedMotion(swing, (1920, 1080))
+    )
+    walk(tracker, 5, 100, step=0)
+    lefts = [float(tracker.predict().boxes_xyxy[0, 0]) for _ in range(2)]
+    assert lefts == pytest.approx([160, 220], abs=1)
+    assert ids(tracker.update(found(220))) == [1]

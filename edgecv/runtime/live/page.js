@@ -62,9 +62,12 @@ function draw(canvas, image, result) {
   pen.font = "600 12px system-ui, sans-serif";
   pen.textBaseline = "top";
   pen.lineWidth = 2;
+  // no detector looked: the boxes are where the tracker expects them
+  const dashes = result.detected === false ? [6, 4] : [];
   const scale = width / result.size[0];
   for (const border of result.borders) drawBorder(pen, border, scale, width, height);
   // the best is drawn last, over the others
+  pen.setLineDash(dashes);
   for (const track of [...result.tracks].sort((a, b) => a.score - b.score)) {
     const [left, top, right, bottom] = track.box.map((value) => value * scale);
     const key = track.id === null ? classIndex(track.class) : track.id;
@@ -73,6 +76,7 @@ function draw(canvas, image, result) {
     const id = track.id === null ? "" : " " + track.id;
     label(pen, track.class + id, left, top, pen.strokeStyle, width, height);
   }
+  pen.setLineDash([]);
   canvas.setAttribute("aria-label", `${result.source}: ${result.tracks.length} objects`);
 }
 
@@ -101,6 +105,7 @@ function tell(state) {
   the("fps").textContent = number(state.fps, 1);
   the("bound").textContent = state.bound_by ? "bound by " + state.bound_by : "waits for frames";
   const facts = [`memory ${number(state.memory_mb)} MB`, `CPU ${number(100 * state.cpu_busy)} %`];
+  facts.push(...deviceFacts(state.power), ...governorFacts(state.governor));
   if (state.mqtt) {
     facts.push(state.mqtt.connected ? "MQTT connected" : `MQTT down, ${state.mqtt.waiting} wait`);
     if (state.mqtt.dropped) facts.push(`${state.mqtt.dropped} messages lost`);
@@ -108,6 +113,21 @@ function tell(state) {
   the("facts").textContent = facts.join(" · ");
   tellStages(state.stages);
   for (const [name, one] of Object.entries(state.streams)) tellStream(streamOf(name).article, one);
+}
+
+function deviceFacts(power) {
+  const facts = [];
+  if (!power) return facts;
+  if (power.power_w !== null) facts.push(`${number(power.power_w, 1)} W`);
+  if (power.temperature_c !== null) facts.push(`${number(power.temperature_c)} °C`);
+  if (power.throttled) facts.push("throttled");
+  return facts;
+}
+
+function governorFacts(governor) {
+  if (!governor) return [];
+  const looked = governor.stride === 1 ? "every frame" : `one frame of ${governor.stride}`;
+  return [`${looked} detected`, `${governor.switched} switches`];
 }
 
 function tellStages(stages) {

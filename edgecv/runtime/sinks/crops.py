@@ -35,6 +35,8 @@ class Crops:
         self._best: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     def write(self, frame: StreamFrame, found: Detections) -> None:
+        if not frame.detected:
+            return  # a predicted box is nobody's best view
         boxes = clip(found.boxes_xyxy, *frame.size_wh).round().astype(int)
         for i, (left, top, right, bottom) in enumerate(boxes.tolist()):
             if right <= left or bottom <= top:

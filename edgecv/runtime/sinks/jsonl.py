@@ -36,7 +36,8 @@ class JsonLines:
 def line_of(frame: StreamFrame, found: Detections, class_names: Sequence[str]) -> dict[str, Any]:
     """One result, ready for JSON: {"frame", "time", "source", "age_ms", "tracks": [...]}.
 
-    With zones also {"crossings": [...], "counts": {name: ...}}.
+    With "detected": false where no detector looked and the boxes are predicted. With zones also
+    {"crossings": [...], "counts": {name: ...}}.
     """
     ids = [None] * len(found) if found.track_ids is None else found.track_ids.tolist()
     boxes = [[round(value, 2) for value in box] for box in found.boxes_xyxy.tolist()]
@@ -51,6 +52,8 @@ def line_of(frame: StreamFrame, found: Detections, class_names: Sequence[str]) -
             for name, class_id, score, box in rows
         ],
     }
+    if not frame.detected:
+        line["detected"] = False
     if frame.counted is not None:
         line["crossings"] = [crossing.to_json() for crossing in frame.counted.crossings]
         line["counts"] = frame.counted.to_json()

@@ -7,20 +7,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from chromium import Page
 from found import NAMES, found, frame
+from recorded_devices import orin_nano
+from small_bundles import answer_of, spec_of
 
 from edgecv.bundle import InputSpec
+from edgecv.engines import PooledEngine
 from edgecv.runtime.counting import Counting
+from edgecv.runtime.governing import Governing
+from edgecv.runtime.governor import Target, gears_of
 from edgecv.runtime.listening import Address, Listener
 from edgecv.runtime.live import page as page_module
 from edgecv.runtime.live.access import Access
 from edgecv.runtime.live.hub import Hub
 from edgecv.runtime.live.page import PageHandler, Served
+from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
 from edgecv.runtime.stats import Stats
+from edgecv.runtime.switched import SwitchedEngine
+from edgecv.runtime.turns import Turns
 from edgecv.runtime.zones import Zones
 
 TOKEN = "a-token-nobody-can-guess"  # noqa: S105
@@ -57,26 +66,38 @@ class Run:
         return told
 
 
-def served(token: str | None = None) -> Run:
+def governing_of(stats: Stats) -> Governing:
+    """One that has come to detect every third frame."""
+    engine = SwitchedEngine(PooledEngine("small", spec_of(), answer_of), {}.__getitem__)
+    gears, turns = gears_of({"openvino-int8": 1.0}), Turns(list(stats.streams))
+    made = Governing(Target(fps=30), gears, engine, turns, stats, 2)
+    made.gear = gears[2]
+    return made
+
+
+def served(device: Path, token: str | None = None) -> Run:
+    meter = PowerMeter(orin_nano(device))
+    meter.look()
     stats, hub = Stats(["door", "yard"]), Hub(NAMES)
     counting = Counting(Zones.model_validate(ZONES), NAMES, ["door", "yard"])
     listener = Listener("--serve", Address("127.0.0.1", 0), PageHandler)
-    running = Running("openvino-int8", "botsort", 2, stats, counting)
+    governing = governing_of(stats)
+    running = Running("openvino-int8", "botsort", 2, stats, counting, None, meter, governing)
     listener.start(Served(running, hub, Access(listener.address, token)))
     return Run(listener, hub, stats, counting)
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    made = served()
+def run(tmp_path: Path) -> Iterator[Run]:
+    made = served(tmp_path)
     yield made
     made.hub.close()
     made.listener.close()
 
 
 @pytest.fixture
-def locked() -> Iterator[Run]:
-    made = served(TOKEN)
+def locked(tmp_path: Path) -> Iterator[Run]:
+    made = served(tmp_path, TOKEN)
     yield made
     made.hub.close()
     made.listener.close()
@@ -176,6 +197,16 @@ def test_the_state_is_there_for_scripts(run: Run, monkeypatch: pytest.MonkeyPatc
     assert set(told["stages"]) == set(run.stats.stages)
 
 
+def test_the_state_tells_of_the_device_and_the_governor(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "STATE_S", 0.05)
+    told = json.loads(run.ask("/state")[1])
+    assert told["governor"] == {"fps": 30, "p99_ms": None, "stride": 3, "switched": 0}
+    assert (told["power"]["power_w"], told["power"]["temperature_c"]) == (7.0, 51.25)
+    assert told["power"]["throttled"] is False
+
+
 def test_another_name_for_this_machine_is_not_served(run: Run) -> None:
     assert run.ask("/state", Host="evil.example")[0] == 421
     assert run.ask("/nothing")[0] == 404
@@ -228,6 +259,7 @@ def test_a_browser_shows_every_stream_with_its_boxes_counts_and_speed(
     text = browser.evaluate("document.body.innerText")
     assert "openvino-int8, tracker botsort" in text
     assert "<step>" in text
+    assert "7.0 W · 51 °C · one frame of 3 detected · 0 switches" in text
     own = [url for url in browser.requests() if f"//{run.listener.address}/" not in url]
     assert own == []
     run.hub.close()

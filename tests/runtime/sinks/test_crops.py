@@ -52,3 +52,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "door").write_text("a file")
     with pytest.raises(EdgecvError, match=r"nut-7\.jpg: cannot be written"):
         sink.write(frame(), found(1))
+
+
+def test_a_predicted_box_is_no_view(tmp_path: Path) -> None:
+    sink = Crops(tmp_path, NAMES)
+    taken = frame()
+    taken.detected = False
+    sink.write(taken, found(2))
+    sink.close()
+    assert names(tmp_path) == []

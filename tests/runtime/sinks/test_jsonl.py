@@ -79,3 +79,15 @@ def test_a_full_disk_names_the_file() -> None:
     with pytest.raises(EdgecvError, match="/dev/full"):
         sink.close()
     sink.close()
+
+
+def test_a_line_says_where_no_detector_looked(tmp_path: Path) -> None:
+    sink = JsonLines(tmp_path / "o.jsonl", NAMES)
+    for detected in (True, False):
+        taken = frame()
+        taken.detected = detected
+        sink.write(taken, found(1))
+    sink.close()
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert ["detected" in line for line in lines] == [False, True]
+    assert lines[1]["detected"] is False
