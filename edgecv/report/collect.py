@@ -10,20 +10,17 @@ from edgecv.bundle import Bundle, Record, StageRecord, Variant
 from edgecv.report.advice import advise
 from edgecv.report.distillation import distillation
 from edgecv.report.pruning import pruning
+from edgecv.report.quantization import Budget, Layer, Quantization, Step
 from edgecv.report.recommend import recommend
 from edgecv.report.schema import (
     Accuracy,
-    Budget,
     DataSummary,
     DeviceReport,
     Drop,
     Latency,
-    Layer,
     Parity,
-    Quantization,
     Report,
     StageSeconds,
-    Step,
     VariantReport,
 )
 from edgecv.report.training.collect import PAGE, trained

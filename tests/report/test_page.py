@@ -103,6 +103,15 @@ def test_a_missed_budget_is_said_in_words(tmp_path: Path) -> None:
     assert "Accuracy budget missed" in page.render(collect(bundle), {})
 
 
+def test_what_the_rounding_of_the_files_in_16_bits_loses_is_shown(html: str) -> None:
+    rows = dict(re.findall(r"<dt>(TensorRT, [^<]*)</dt><dd>([^<]*)</dd>", html))
+    assert rows == {
+        "TensorRT, 16 bits": "41.8 dB against float; 31 nodes stay in float32",
+        "TensorRT, INT8, the rest in 16 bits": "23.9 dB against float, 25.0 dB with the rest in "
+        "float32; 34 nodes stay in float32",
+    }
+
+
 def test_the_tensorrt_refusal_is_explained_by_node(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b", metrics())
     accepted = {"accepted": True, "version": "TensorRT-RTX 1.7.1", "capabilities": ["SM80", "SM86"]}

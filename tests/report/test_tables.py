@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from edgecv.report import tables
-from edgecv.report.schema import Layer, Report
+from edgecv.report.quantization import Layer
+from edgecv.report.schema import Report
 
 
 def test_no_variants_give_no_rows() -> None:
