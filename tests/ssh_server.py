@@ -50,8 +50,10 @@ class Device:
         # answers for tests that are not about what a run does
         self.add_program(
             "quick",
-            'if [ "$1" = run ]; then echo \'{"processed": 10, "end_to_end_fps": 25}\'\n'
-            'else exec edgecv "$@"; fi',
+            "case $1 in\n"
+            'run) echo \'{"processed": 10, "end_to_end_fps": 25}\' ;;\n'
+            "--version) echo edgecv ;;\n"
+            '*) exec edgecv "$@" ;;\nesac',
         )
         self._write("bin/systemctl", SYSTEMCTL.format(folder=folder, place=self.place)).chmod(0o755)
         for name in ("host", "user", "stranger"):
