@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import defaultdict, deque
 from concurrent.futures import Future
 from typing import Any
 
@@ -51,7 +51,7 @@ class Governing:
         self._pace = Pace(stats, requests, target.fps or math.inf)
         self._opening: tuple[Switch, Future[None]] | None = None
         self._began_s = self._looked_s = now()
-        self._seconds: Counter[Gear] = Counter()
+        self._seconds: defaultdict[Gear, float] = defaultdict(float)
         self._log: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.gear, self.switches = gears[0], 0
 

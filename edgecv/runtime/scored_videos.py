@@ -86,7 +86,7 @@ def track_video(video: ScoredVideo, engine: Engine, settings: LoopSettings) -> T
         DataError: the video is damaged, or shorter than its ground truth.
         EngineError: the engine failed.
     """
-    kept = _Kept()
+    kept = Kept()
     people = np.array([people_of(engine.spec.class_names)])
     settings = replace(settings, policy=Policy("every"), class_ids=people)
     loop = Loop([(video.file, video.file.open())], engine, [kept], settings)
@@ -103,7 +103,7 @@ def track_video(video: ScoredVideo, engine: Engine, settings: LoopSettings) -> T
     return score_tracks(video.truth, kept.rows(video.file.name), stats.processed)
 
 
-class _Kept:
+class Kept:
     """A sink that keeps all tracks, with positions to 1/100 of a pixel as a file holds them."""
 
     def __init__(self) -> None:

@@ -9,7 +9,6 @@ from types import TracebackType
 
 import numpy as np
 
-from edgecv.bundle import ModelSpec
 from edgecv.engines import Engine
 from edgecv.types import Array, Image
 
@@ -20,21 +19,16 @@ class SwitchedEngine:
     Args:
         engine: the first; closed with this one, or when another takes its place.
         open_variant: opens another of the same network by the name of its variant.
+
+    Attributes:
+        name, spec: of the engine that runs now.
     """
 
     def __init__(self, engine: Engine, open_variant: Callable[[str], Engine]) -> None:
         self._engine, self._open = engine, open_variant
+        self.name, self.spec = engine.name, engine.spec
         self._lock = threading.Lock()
         self._opening = ThreadPoolExecutor(1, thread_name_prefix="edgecv-switch")
-
-    @property
-    def name(self) -> str:
-        """Of the engine that runs now."""
-        return self._engine.name
-
-    @property
-    def spec(self) -> ModelSpec:
-        return self._engine.spec
 
     def infer(self, batch: Image) -> list[Array]:
         return self.submit(batch).result()
@@ -63,6 +57,7 @@ class SwitchedEngine:
             raise
         with self._lock:
             old, self._engine = self._engine, engine
+            self.name, self.spec = engine.name, engine.spec
         old.close()
 
     def close(self) -> None:

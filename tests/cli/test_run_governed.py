@@ -12,6 +12,7 @@ from small_videos import null_bundle, write_video
 
 from edgecv.bundle import Bundle, StageRecord
 from edgecv.cli._run_governing import Milliseconds, gears_here
+from edgecv.cli._service_parts import service_of
 from edgecv.cli.run import command
 from edgecv.errors import UsageError
 from edgecv.metrics.latency import fingerprint
@@ -154,3 +155,12 @@ def test_the_summary_tells_of_switches_in_eighty_columns(
     assert "openvino-int8" in told
     assert "held by onnxruntime-fp32 on one frame of 1 for " in told
     assert " frames predicted" in told
+
+
+def test_a_service_runs_with_the_target(tmp_path: Path) -> None:
+    bundle = null_bundle(tmp_path / "bundle").folder
+    options = ("--source", "0", "--fps", "30", "--p99", "40ms")
+    made = service_of(bundle, options, "door", None, "75%")
+    assert made.command[-6:] == options
+    with pytest.raises(click.BadParameter, match="expected a time"):
+        service_of(bundle, (*options[:-1], "40"), "door", None, "75%")

@@ -91,3 +91,15 @@ def test_the_shared_sequences_reach_their_figures(shared: Path) -> None:
     told = json.loads(run(folder, "--protocol", "mot17-val-half", "--json").stdout)
     assert told["combined"] == told["sequences"]["MOT17-09"]
     assert told["combined"]["HOTA"] > 60
+
+
+def test_less_is_detected_when_asked_and_the_tracker_fills_in(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "walk")
+    out = tmp_path / "out"
+    told = json.loads(run(tmp_path, "--every", 3, "--out", out, "--json").stdout)
+    assert told["combined"]["IDSW"] == 0
+    assert told["combined"]["IDF1"] > 90
+    tracks = read_rows(out / "walk.txt", sorted_by_frame=True)
+    assert len(tracks) == 2 * LENGTH
+    every = json.loads(run(tmp_path, "--json").stdout)
+    assert every["combined"]["HOTA"] > told["combined"]["HOTA"]

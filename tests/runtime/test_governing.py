@@ -172,7 +172,7 @@ def test_a_device_that_slows_down_leaves_frames_to_the_tracker_and_takes_them_ba
     told = run.governing.to_json()
     assert told["switched"] == len(told["switches"]) >= 2
     assert [one["to"]["stride"] for one in told["switches"]][-1] == 1
-    assert "results a second are under 25.0" in told["switches"][0]["reason"]
+    assert "results a second are under" in told["switches"][0]["reason"]
     assert told["switches"][-1]["reason"].startswith("there was room for")
     assert sum(one["seconds"] for one in told["seconds"]) > 1
     assert "governor: a on every 2nd frame, before a on every frame: " in capsys.readouterr().err

@@ -70,3 +70,12 @@ def test_what_bounds_the_speed_is_named(
 def test_a_run_without_results_is_bound_by_nothing() -> None:
     told = bounds(Stats(["a"]), None, live=False)
     assert set(told.values()) == {None}
+
+
+def test_predicted_frames_are_no_work_of_the_engine() -> None:
+    stats = ran(10, 101, {"decode": 6.0, "track": 3.0})
+    stats.streams["a"].predicted = 51
+    told = bounds(stats, {"fps": 20.0, "cpu_ms": 40.0}, live=True)
+    # 50 detected frames in 10 seconds, each with the decoding of 2.02
+    assert told["of_engine"] == pytest.approx(0.248, abs=2e-3)
+    assert told["ceiling"] == pytest.approx(40 / (40 + 9 * 101 / 50), abs=1e-3)

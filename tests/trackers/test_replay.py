@@ -83,6 +83,17 @@ def test_a_lonely_walker_is_tracked_from_end_to_end(length: int, tracked: int) -
     assert result.percentages()["IDF1"] == 100
 
 
+@pytest.mark.parametrize("tracker", ["sort", "bytetrack", "ocsort", "botsort"])
+def test_with_every_third_frame_detected_the_others_are_predicted(tracker: str) -> None:
+    sequence = walker(31)
+    tracks = track_sequence(sequence, tracker, every=3)
+    assert (len(tracks), set(tracks.ids.tolist())) == (31, {1})
+    assert track_sequence(sequence, tracker, every=1).frames.tolist() == list(range(1, 32))
+    later = tracks.frames > 15
+    lefts = 20.0 + 5 * tracks.frames
+    np.testing.assert_allclose(tracks.boxes_xywh[later, 0], lefts[later], atol=3)
+
+
 def test_a_sequence_in_which_nothing_is_found_has_no_tracks() -> None:
     sequence = walker(3)
     nothing = Sequence("empty", 10, 3, (640, 480), rows([], [], []), sequence.truth)
