@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from edgecv.sweep.grid import labels
-from edgecv.sweep.schema import Sweep
+from edgecv.sweep.schema import State, Sweep
 
 WIDTH = 80
-STATES = {
+STATES: dict[State, str] = {
     "measured": "measured",
     "made": "not timed yet",
     "stopped": "stopped early",

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -90,7 +90,7 @@ def written(settings: Settings) -> list[str]:
 def _values(text: str, option: str) -> list[str]:
     listed = f"[{text}]"
     try:
-        node = yaml.compose(listed, Loader=yaml.SafeLoader)
+        node: Any = yaml.compose(listed, Loader=yaml.SafeLoader)
         values = [json.dumps(value, default=str) for value in yaml.safe_load(listed)]
     except yaml.YAMLError as error:
         raise UsageError(f"--grid {option}: the values are not YAML: v1,v2 or [a,b],[c]") from error

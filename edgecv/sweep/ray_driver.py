@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 from edgecv import __version__
@@ -44,7 +45,7 @@ class Driver:
             for descriptor in (1, 2):
                 os.dup2(stream.fileno(), descriptor)
         sys.stdout = sys.stderr
-        import ray
+        ray: Any = import_module("ray")  # half of it is typed
 
         self._ray = ray
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

@@ -172,7 +172,7 @@ def test_when_the_time_is_over_nothing_begins_and_what_runs_is_left(make: Make) 
     assert none.begun == []
     assert [one.state for one in found] == ["waiting", "waiting"]
 
-    found = make(Script(1, scores), "0.1,0.2", until=2)
+    found = make(Script(1, scores), "0.1,0.2", until=3)
     assert [one.state for one in found] == ["waiting", "waiting"]
     assert found[0].scores == ((1, 0.5), (2, 0.5))
     rest = Script(1, scores)
