@@ -7,5 +7,7 @@ conv_times    how long a conv of some shape takes on an engine
 costs         what a network of some widths costs: multiply-accumulates or milliseconds
 search        the cut that costs the least importance for what it gains
 sensitivity   what cutting one group alone does to the loss
+worth         the two of them on the pictures of a job
+measured      a cut network and what it costs
 schedule      cut, fine-tune, cut again
 """

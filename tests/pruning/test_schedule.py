@@ -11,7 +11,7 @@ from made_shapes import Shapes, quick, small_network
 
 from edgecv.errors import EdgecvError, UsageError
 from edgecv.models.cost import network_cost
-from edgecv.pruning import schedule
+from edgecv.pruning import measured, schedule
 from edgecv.pruning.conv_times import Engine
 from edgecv.pruning.costs import macs_costs
 from edgecv.pruning.exported import compare, export
@@ -128,9 +128,9 @@ def test_time_is_measured_after_the_cut_and_more_is_cut_where_it_is_too_long(
         asked.append(tuple(path.name for path in paths))
         return [10.0, 9.5 if len(asked) == 1 else 7.0]
 
-    monkeypatch.setattr(schedule, "measure", lambda *_: None)
-    monkeypatch.setattr(schedule, "latency_costs", lambda convs, *_: macs_costs(convs))
-    monkeypatch.setattr(schedule, "compare", slow)
+    monkeypatch.setattr(measured, "measure", lambda *_: None)
+    monkeypatch.setattr(measured, "latency_costs", lambda convs, *_: macs_costs(convs))
+    monkeypatch.setattr(measured, "compare", slow)
     found = prune(small_network(), job(tmp_path, None, macs=None, latency=0.8, **BY_WEIGHTS))
     (step,) = found.told["steps"]
     assert asked == [("original.onnx", "cut.onnx")] * 2
