@@ -20,6 +20,9 @@ from edgecv.recipe import Recipe
 # as dotted name and text, in the order in which they were asked for
 Settings = dict[str, str]
 
+# sections for all variants alike, run when nothing else runs
+MEASURING = ("bench", "report")
+
 MOST = 1000  # a grid of more is a slip: days of work
 
 
@@ -45,13 +48,15 @@ def parse_grid(texts: Sequence[str]) -> dict[str, list[str]]:
     """Values by setting, e.g. of "distill.width=0.25,0.5"; brackets and quotes hold commas.
 
     Raises:
-        UsageError: not key=v1,v2, or a key or value is there twice.
+        UsageError: not key=v1,v2, a key or value that is there twice, or one of how it is measured.
     """
     grid: dict[str, list[str]] = {}
     for text in texts:
         key, equals, values = (part.strip() for part in text.partition("="))
         if not equals or not key:
             raise UsageError(f"--grid {text}: expected key=v1,v2, e.g. distill.width=0.25,0.5")
+        if key.partition(".")[0] in MEASURING:
+            raise UsageError(f"--grid {text}: variants are measured alike; say it once by --set")
         if key in grid:
             raise UsageError(f"--grid {text}: {key} is there twice; give its values together")
         grid[key] = _values(values, text)
@@ -113,7 +118,7 @@ def _load(path: Path, overrides: Sequence[str], settings: Settings) -> Recipe:
 
 
 def _variant(settings: Settings, recipe: Recipe) -> Variant:
-    decides = recipe.model_dump(mode="json", exclude={"bench", "report"})
+    decides = recipe.model_dump(mode="json", exclude={*MEASURING})
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
     return Variant(settings, recipe, f"{_slug(settings)}-{digest}")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgecv.errors import MissingExtraError
 from edgecv.recipe import Recipe
+from edgecv.sweep.grid import MEASURING
 from edgecv.sweep.history import Scores
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rivals_of(recipe: Recipe, which: Rivals) -> str:
     """What a variant has in common with those that it competes with."""
     if which == "all":
         return "all"
-    content = recipe.model_dump(mode="json", exclude={"bench", "report"})
+    content = recipe.model_dump(mode="json", exclude={*MEASURING})
     for section, names in LEARNING.items():
         values = content[section]
         if values is None:

@@ -14,11 +14,8 @@ from edgecv.models.download import is_url
 from edgecv.pipeline import plan
 from edgecv.stages import Context
 from edgecv.sweep.folder import folder_of
-from edgecv.sweep.grid import Variant, written
+from edgecv.sweep.grid import MEASURING, Variant, written
 from edgecv.sweep.schema import Asked, Sweep, SweepVariant
-
-# of the recipe, measured when nothing else runs
-MEASURING = ("bench", "report")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def test_values_are_split_at_commas_outside_brackets_and_quotes() -> None:
         (("distill.width",), "expected key=v1,v2"),
         (("=1,2",), "expected key=v1,v2"),
         (("distill.width=",), "no value"),
+        (("bench.queries=1,2",), "measured alike"),
         (("distill.width=[1,2",), "not YAML"),
         (("distill.width=1,2,1",), "1 is there twice"),
         (("distill.width=1", "distill.width=2"), "distill.width is there twice"),

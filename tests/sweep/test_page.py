@@ -47,7 +47,7 @@ def test_the_front_the_others_the_trainings_and_what_is_missing_are_shown(whole:
     html = page.render(whole)
     assert sections(html) == ["front", "others", "trainings", "unmeasured"]
     front = html[html.index('id="front"') : html.index('id="others"')]
-    assert front.count('scope="row"') == 2
+    assert front.count('class="settings"') == 2
     assert '<p class="big">2 of 4 files</p>' in html
     assert "stopped early after epoch 5/20" in html
     assert "<script>" not in html
