@@ -76,10 +76,11 @@ def examine(root: Path = Path("/")) -> dict[str, Any]:
         tensorrt, elements = system_tensorrt(root), gstreamer_elements(root)
         told = _jetson(jetson, tensorrt, elements)
         advice += advise_jetson(jetson, tensorrt, memory, elements, cameras)
-        # the registry's TensorRT is not made for Jetsons
-        extras["tensorrt"]["install"] = None
         if tensorrt.problem is not None:
             engines["tensorrt"]["note"] = ": ".join(tensorrt.problem)
+    if jetson is not None or not has_nvidia_gpu(root):
+        # the registry's TensorRT is not made for Jetsons, and of no use without a GPU
+        extras["tensorrt"]["install"] = None
     advice += advise_any(root, cameras)
     return {
         "machine": fingerprint(root),

@@ -30,8 +30,8 @@ def test_everything_is_examined_and_goes_into_json() -> None:
     found = json.loads(json.dumps(doctor.examine()))
     assert set(found["engines"]) == set(ENGINES)
     assert found["int8"]["cpu"] == doctor.int8_cpu()
-    for extra in found["extras"].values():
-        assert bool(extra["missing"]) == (extra["install"] is not None)
+    for name, extra in found["extras"].items():
+        assert name == "tensorrt" or bool(extra["missing"]) == (extra["install"] is not None)
 
 
 def test_what_is_installed_runs_and_has_a_version() -> None:
@@ -106,6 +106,18 @@ def test_a_jetson_is_examined_by_its_files(tmp_path: Path, monkeypatch: pytest.M
 
 def test_no_jetson_is_sent_to_the_registry_for_tensorrt(tmp_path: Path) -> None:
     assert doctor.examine(orin_nx(tmp_path))["extras"]["tensorrt"]["install"] is None
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_only_a_machine_with_a_gpu_is_sent_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool
+) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    (tmp_path / "dev").mkdir()
+    if gpu:
+        (tmp_path / "dev" / "nvidia0").touch()
+    told = doctor.examine(tmp_path)["extras"]["tensorrt"]["install"]
+    assert told == ("pip install 'edgecv[tensorrt]'" if gpu else None)
 
 
 def test_a_virtual_machine_has_no_advice(tmp_path: Path) -> None:
