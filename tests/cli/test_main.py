@@ -69,7 +69,7 @@ def test_an_unknown_verb_is_refused_with_a_suggestion(call: Call) -> None:
     status, out, err = call("compres")
     assert (status, out) == (2, "")
     assert "no command 'compres'; did you mean 'compress'?" in err
-    assert "there are compress, train, recipes" in call("zzz")[2]
+    assert "there are compress, train, sweep, recipes" in call("zzz")[2]
 
 
 def test_wrong_options_are_refused_by_click(call: Call) -> None:
