@@ -7,17 +7,26 @@ say that it has another version; the end of stdin ends all.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 from ray.cluster_utils import Cluster
 
 
 def main() -> None:
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8},
-    )
-    second = cluster.add_node(num_cpus=1, object_store_memory=10**8)
+    # not in a test's own folder: the path of a socket has a hundred letters at most
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        run(folder)
+
+
+def run(folder: str) -> None:
+    node = {"num_cpus": 1, "object_store_memory": 10**8}
+    head = {**node, "include_dashboard": False, "temp_dir": folder}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    second = cluster.add_node(**node)
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
     for line in sys.stdin:
