@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 from edgecv.runtime.frames import StreamFrame
 
+# looks a second that every stream keeps: walkers at 7 frames a second lose 1 HOTA with every 2nd
+# of them and 8 with every 3rd (docs/trackers.md)
+LOOKS_MIN = 3.5
+
 
 class Turns:
     """Counts the frames that were taken; one thread asks, another may set the stride.
@@ -14,7 +18,8 @@ class Turns:
         streams: their names.
 
     Attributes:
-        stride: one of so many frames is detected.
+        stride: one of so many frames is detected, or more where a stream's frames are so few
+            that it would be looked at less than LOOKS_MIN times a second.
     """
 
     def __init__(self, streams: Sequence[str]) -> None:
@@ -26,5 +31,6 @@ class Turns:
         """Whether this frame, the next of its stream, is one for the detector."""
         taken = self._taken[frame.stream]
         self._taken[frame.stream] = taken + 1
+        stride = min(self.stride, max(1, int(frame.frame_rate / LOOKS_MIN)))
         # after a break only a look can tell what is still there
-        return taken % self.stride == 0 or frame.missing > 0
+        return taken % stride == 0 or frame.missing > 0
