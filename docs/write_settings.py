@@ -49,8 +49,8 @@ def _rows(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str, 
         if inner:
             yield from _rows(f"{prefix}.{name}", inner)
         else:
-            default = _plain(field.default)
-            yield f"`{prefix}.{name}`", _values(field), f"`{default}`", str(field.description)
+            default = "required" if field.is_required() else f"`{_plain(field.default)}`"
+            yield f"`{prefix}.{name}`", _values(field), default, str(field.description)
 
 
 def _model_of(field: FieldInfo) -> Any:
