@@ -31,7 +31,7 @@ from edgecv.sweep.folder import PAGE, Ledger, alone, log_of, read_sweep
 from edgecv.sweep.grid import expand, parse_grid
 from edgecv.sweep.halving import Rivals
 from edgecv.sweep.order import Order, begin, recorded
-from edgecv.sweep.processes import Processes
+from edgecv.sweep.processes import Pool, Processes
 from edgecv.sweep.run import Making, measure
 from edgecv.sweep.schema import Sweep
 
@@ -101,7 +101,9 @@ def command(
         ledger = Ledger(out, begun)
         ledger.replace(begun)
         _say_start(begun)
-        pool = Cluster(address, out, jobs) if address else Processes(jobs or 1)
+        pool: Pool = Processes(jobs or 1)
+        if address is not None:
+            pool = Cluster(address, out, jobs)
         Making(order, recorded(order, begun), ledger, pool, rivals, until).run()
         measure(order, ledger)
         write_atomically(out / PAGE, page.render(ledger.sweep))

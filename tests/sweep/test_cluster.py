@@ -34,6 +34,7 @@ class Nodes:
             stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self.address = self._line()
+        assert self.address, "the cluster did not start"
 
     def ask(self, word: str) -> None:
         self._stdin.write(f"{word}\n")

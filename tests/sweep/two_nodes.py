@@ -11,21 +11,19 @@ import os
 import sys
 import tempfile
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-
-from ray.cluster_utils import Cluster
-
 
 def main() -> None:
     # not in a test's own folder: the path of a socket has a hundred letters at most
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        run(folder)
+        os.environ |= {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
+        run()
 
 
-def run(folder: str) -> None:
+def run() -> None:
+    from ray.cluster_utils import Cluster
+
     node = {"num_cpus": 1, "object_store_memory": 10**8}
-    head = {**node, "include_dashboard": False, "temp_dir": folder}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     second = cluster.add_node(**node)
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
