@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from edgecv.errors import MissingExtraError
+from edgecv.extras import imported
 from edgecv.recipe import Recipe
 from edgecv.sweep.grid import MEASURING
 from edgecv.sweep.history import Scores
@@ -69,12 +69,9 @@ class Halving:
     """
 
     def __init__(self) -> None:
-        try:
-            import optuna
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("optuna", "sweep", "stopping variants early") from error
+        optuna = imported("optuna", "sweep", "stopping variants early")
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._optuna: Any = optuna
+        self._optuna = optuna
         self._studies: dict[str, Study] = {}
         self._trials: dict[str, Trial] = {}
         self._told: dict[str, int] = {}
