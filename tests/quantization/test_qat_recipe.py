@@ -59,7 +59,6 @@ def test_photos_without_ground_truth_are_enough(detector: Detector, tmp_path: Pa
     write_pictures(photos, 24)
     changes = (
         "load.input_size=null",
-        "evaluate=null",
         "build.targets=[openvino]",
         "quantize.qat.train.val_fraction=0.4",
     )
