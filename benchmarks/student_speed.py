@@ -128,7 +128,8 @@ def write_files(model: Detector, side: int, folder: Path) -> dict[str, Path]:
     plan = make_plan(network, layers, histograms, scheme, QUICK, pictures)
     outputs = quantise_outputs(network, layers, histograms, QUICK)
     names = [layer.name for layer in layers]
-    onnx.save(emit(network, plan, names, activations="uint8"), paths["openvino"])
+    openvino = emit(network, plan, names, activations="uint8", pools=True)
+    onnx.save(openvino, paths["openvino"])
     quantised = emit(network, plan, names, activations="uint8", outputs=outputs)
     onnx.save(quantised, paths["onnxruntime"])
     return {

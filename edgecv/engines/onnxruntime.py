@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecv.bundle import Bundle, ModelSpec, Variant
-from edgecv.engines._engine import Built, Call, Engine, PooledEngine
+from edgecv.engines._engine import Built, Call, Engine, PooledEngine, opened_aside
 from edgecv.errors import EngineError
 from edgecv.extras import imported
 from edgecv.machine import available_cores
@@ -95,7 +95,9 @@ def open_call(
     options.intra_op_num_threads = max(1, (threads or available_cores()) // requests)
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
     try:
-        session: Any = ort.InferenceSession(str(path), options, providers=names)
+        session: Any = opened_aside(
+            lambda: ort.InferenceSession(str(path), options, providers=names)
+        )
     except Exception as error:  # the vendor's exceptions share no base
         raise EngineError(f"{path}: ONNX Runtime cannot open it: {_reason(error)}") from error
     if session.get_providers()[0] != names[0]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecv.bundle import Bundle, ModelSpec, Variant
-from edgecv.engines._engine import Built, Engine, PooledEngine
+from edgecv.engines._engine import Built, Engine, PooledEngine, opened_aside
 from edgecv.errors import EngineError
 from edgecv.extras import imported
 from edgecv.types import Array, Image
@@ -63,7 +63,7 @@ def open(
         settings["INFERENCE_NUM_THREADS"] = threads
     path = bundle.path(variant.file)
     try:
-        compiled = ov.Core().compile_model(path, "CPU", settings)
+        compiled = opened_aside(lambda: ov.Core().compile_model(path, "CPU", settings))
         call = _caller(compiled, bundle.spec, requests)
     except RuntimeError as error:
         raise EngineError(

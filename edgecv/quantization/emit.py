@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from edgecv.quantization.plan import Plan, QuantisedLayer, QuantisedTensor, outp
 
 Integers = Literal["uint8", "int8"]
 Steps = tuple[str, str, str]  # names of a tensor in integers, its scale and its zero point
+# OpenVINO 2026.4 takes a scale of 1 for none, and computes the conv that reads raw pixels in float.
+# By this one a grey level is still the same integer; the scale of the weights makes up for it
+NOT_ONE = 1 + 2**-10
 
 
 def emit(
@@ -25,6 +29,7 @@ def emit(
     activations: Integers,
     outputs: Mapping[str, QuantisedTensor] | None = None,
     sums: Collection[str] = (),
+    pools: bool = False,
 ) -> onnx.ModelProto:
     """Write the convs of `names` with Q/DQ in front of their input and weights.
 
@@ -35,13 +40,18 @@ def emit(
         activations: uint8, or int8 with all zero points 128 lower, which is the same numbers.
         outputs: convs whose output passes through 8 bits too, by name.
         sums: convs to write as ConvInteger, whose sums of 32 bits become float; uint8 only.
+        pools: the input's Q/DQ go in front of a max pool that only such convs read: the same
+            numbers, but whoever writes the pool's input then writes bytes.
 
     Returns:
         A graph of the same inputs and outputs.
     """
     writer = _Writer(network, activations)
+    pooled = _pooled(network, plan, names) if pools else {}
     for node in network.model.graph.node:
-        if node.name not in names:
+        if node.name in pooled:
+            writer.add_pool(node, pooled[node.name])
+        elif node.name not in names:
             writer.copy(node)
         elif node.name in sums:
             writer.add_sums(node, plan[node.name])
@@ -51,6 +61,22 @@ def emit(
         if outputs and layer.name in outputs:
             writer.pass_through(layer, outputs[layer.name])
     return writer.model()
+
+
+def _pooled(network: Network, plan: Plan, names: Collection[str]) -> dict[str, QuantisedLayer]:
+    """The max pools whose readers are convs in integers that read alike, each with one of them."""
+    readers: dict[str, list[str]] = defaultdict(list)
+    for node in network.model.graph.node:
+        for tensor in node.input:
+            readers[tensor].append(node.name)
+    found = {}
+    for node in network.model.graph.node:
+        if node.op_type != "MaxPool" or not {*readers[node.output[0]]} <= {*names}:
+            continue
+        layers = [plan[name] for name in readers[node.output[0]]]
+        if len({id(one.input) for one in layers}) == 1 and not any(map(_padded_before, layers)):
+            found[node.name] = layers[0]
+    return found
 
 
 class _Writer:
@@ -70,6 +96,13 @@ class _Writer:
         copy.CopyFrom(node)
         self._nodes.append(copy)
         return copy
+
+    def add_pool(self, node: onnx.NodeProto, reader: QuantisedLayer) -> None:
+        """A max pool behind the Q/DQ of the conv that reads it."""
+        steps = self._steps(reader, before=node.input[0])
+        self._floats[steps[0]] = node.output[0]
+        back = self._node("DequantizeLinear", f"{node.name}.DQ", list(steps))
+        self.copy(node).input[0] = back
 
     def add(self, node: onnx.NodeProto, quantised: QuantisedLayer) -> None:
         """A conv between Q/DQ."""
@@ -131,14 +164,19 @@ class _Writer:
             divided = np.asarray(numpy_helper.to_array(tensor) / divisor, np.float32)
             tensor.CopyFrom(numpy_helper.from_array(divided, tensor.name))
 
-    def _steps(self, quantised: QuantisedLayer) -> Steps:
-        """The conv's input in integers, their scale and zero point; convs that read alike share."""
+    def _steps(self, quantised: QuantisedLayer, before: str = "") -> Steps:
+        """The conv's input in integers, their scale and zero point; convs that read alike share.
+
+        Args:
+            quantised: the conv.
+            before: tensor in front of the pool that the conv reads.
+        """
         layer, chosen = quantised.layer, quantised.input
         pads = layer.pads if _padded_before(quantised) else ()
         key = (layer.input, id(chosen), pads)
         if key not in self._ready:
             name = f"{layer.name}.input"
-            source = layer.input
+            source = before or layer.input
             if pads:
                 top, left, bottom, right = pads
                 edges = np.array([0, 0, top, left, 0, 0, bottom, right])
@@ -157,7 +195,7 @@ class _Writer:
         return self._dequantised(self._quantised(name, source, chosen), result)
 
     def _quantised(self, name: str, source: str, chosen: QuantisedTensor) -> Steps:
-        scale = self._constant(f"{name}.scale", np.float32(chosen.range.scale))
+        scale = self._constant(f"{name}.scale", np.float32(chosen.range.scale * _gain(chosen)))
         point = chosen.range.zero_point - self._shift
         zero = self._constant(f"{name}.zero_point", self._type.type(point))
         return self._node("QuantizeLinear", f"{name}.Q", [source, scale, zero]), scale, zero
@@ -173,7 +211,7 @@ class _Writer:
         name = f"{quantised.layer.name}.weight"
         parts = [
             self._constant(f"{name}.int8", quantised.integers),
-            self._constant(f"{name}.scale", quantised.scale),
+            self._constant(f"{name}.scale", quantised.scale / np.float32(_gain(quantised.input))),
             self._constant(f"{name}.zero_point", np.zeros(len(quantised.scale), np.int8)),
         ]
         return self._node("DequantizeLinear", f"{name}.DQ", parts, axis=0)
@@ -197,6 +235,10 @@ class _Writer:
 def _padded_before(quantised: QuantisedLayer) -> bool:
     """Whether zeros must be padded before an offset is taken off them, not by the conv."""
     return bool(quantised.input.offset) and any(quantised.layer.pads)
+
+
+def _gain(chosen: QuantisedTensor) -> float:
+    return NOT_ONE if chosen.range.scale == 1 else 1
 
 
 def _per_channel(values: np.ndarray) -> np.ndarray:

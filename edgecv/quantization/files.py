@@ -83,7 +83,7 @@ class Files:
             return emit(self.network, self.symmetric, names, activations="int8")
         integers: Integers = "int8" if self.cpu == "arm" else "uint8"
         if target == "openvino":
-            return emit(self.network, self.asymmetric, names, activations=integers)
+            return emit(self.network, self.asymmetric, names, activations=integers, pools=True)
         # Q/DQ convs are computed in integers only where the output is in 8 bits too
         outputs = {name: self.outputs[name] for name in names if name not in self.sums}
         return emit(

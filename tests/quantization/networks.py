@@ -58,24 +58,31 @@ class _Graph:
         return self.add("Mul", [source, gate], f"{source}.act")
 
 
-def network(activation: str = "silu", *, focus: bool = True) -> onnx.ModelProto:
+def network(
+    activation: str = "silu", *, focus: bool = True, unit: bool = True, pool: bool = False
+) -> onnx.ModelProto:
     """stem, depthwise 3x3, 1x1, concat, 3x3, predictions of boxes and five classes.
 
     Args:
         activation: silu or relu.
-        focus: the stem reads raw pixels, twelve channels of them; else three, divided by 255.
+        focus: the stem reads raw pixels, twelve channels of them; else three.
+        unit: those three are divided by 255.
+        pool: the 1x1 reads a max pool.
     """
     graph = _Graph(activation)
     pixels = graph.add("Cast", ["images"], "cast", to=TensorProto.FLOAT)
     source = graph.add("Transpose", [pixels], "chw", perm=[0, 3, 1, 2])
     if focus:
         source = graph.add("SpaceToDepth", [source], "focus", blocksize=2)
-    else:
+    elif unit:
         source = graph.add("Mul", [source, graph.constant("unit", np.float32(1 / 255))], "scaled")
-    channels, gain, side = (12, 0.2, SIDE // 2) if focus else (3, 50, SIDE)
+    channels, side = (12, SIDE // 2) if focus else (3, SIDE)
+    gain = 50 if unit and not focus else 0.2
     stem = graph.conv("stem", source, (16, channels, 3, 3), gain=gain, spread=HOT)
     first = graph.activate(stem)
     deep = graph.activate(graph.conv("depthwise", first, (16, 1, 3, 3)))
+    if pool:
+        deep = graph.add("MaxPool", [deep], "pool", kernel_shape=[3, 3], pads=[1] * 4)
     point = graph.activate(graph.conv("pointwise", deep, (16, 16, 1, 1)))
     both = graph.add("Concat", [point, first], "both", axis=1)
     mixed = graph.activate(graph.conv("mixed", both, (32, 32, 3, 3), gain=0.3))

@@ -14,6 +14,7 @@ from networks import SIZE, network, pictures
 
 from edgecv.bundle import OutputSpec
 from edgecv.engines.tensorrt.acceptance import accept
+from edgecv.quantization.emit import emit
 from edgecv.quantization.execute import Runner
 from edgecv.quantization.files import TARGETS, Files, calibrate
 from edgecv.quantization.network import read_network
@@ -28,10 +29,17 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     folder = tmp_path_factory.mktemp("pictures")
     known: dict[Any, Files] = {}
 
-    def made(activation: str = "silu", focus: bool = True, cpu: Any = "x86", **how: Any) -> Files:
-        key = (activation, focus, cpu, tuple(how.items()))
+    def made(
+        activation: str = "silu",
+        focus: bool = True,
+        cpu: Any = "x86",
+        unit: bool = True,
+        pool: bool = False,
+        **how: Any,
+    ) -> Files:
+        key = (activation, focus, cpu, unit, pool, tuple(how.items()))
         if key not in known:
-            graph = read_network(network(activation, focus=focus))
+            graph = read_network(network(activation, focus=focus, unit=unit, pool=pool))
             settings = QuantizeSettings(**how)
             known[key] = calibrate(graph, OutputSpec(), pictures(folder), settings, cpu)
         return known[key]
@@ -135,24 +143,43 @@ def test_openvino_answers_as_the_nodes_say_also_behind_a_concat(
     assert sqnr_db(found, exact(model)) > 35
 
 
-@pytest.mark.parametrize("activation", ["silu", "relu"])
-def test_openvino_runs_in_integers_what_the_file_says(
-    make: Make, activation: str, tmp_path: Path
-) -> None:
+def run_in_integers(model: onnx.ModelProto, file: Path, kind: str) -> list[bool]:
+    """For each layer of that kind as OpenVINO compiles it."""
     import openvino
 
-    files = make(activation)
-    onnx.save(files.emission("openvino", ["pointwise"]), tmp_path / "model.onnx")
-    compiled = openvino.Core().compile_model(tmp_path / "model.onnx", "CPU")
+    onnx.save(model, file)
+    compiled = openvino.Core().compile_model(file, "CPU")
     told = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
-    convs = [
-        info["runtimePrecision"].astype(str)
+    return [
+        info["runtimePrecision"].astype(str) in ("u8", "i8")
         for info in told
-        if info["layerType"].astype(str) == "Convolution"
+        if info["layerType"].astype(str) == kind
     ]
+
+
+@pytest.mark.parametrize("activation", ["silu", "relu"])
+@pytest.mark.parametrize("stem", [{}, {"focus": False}, {"focus": False, "unit": False}])
+def test_openvino_runs_in_integers_what_the_file_says(
+    make: Make, activation: str, stem: dict[str, bool], tmp_path: Path
+) -> None:
+    files = make(activation, **stem)
+    model = files.emission("openvino", ["pointwise"])
+    convs = run_in_integers(model, tmp_path / "model.onnx", "Convolution")
     assert len(convs) == len(files.network.layers)
-    integers = len(files.asymmetric) - 1  # all but the one that was given back
-    assert sum(precision in ("u8", "i8") for precision in convs) == integers
+    assert sum(convs) == len(files.asymmetric) - 1  # all but the one that was given back
+
+
+def test_a_max_pool_between_convs_is_computed_in_integers(make: Make, tmp_path: Path) -> None:
+    files = make("relu", pool=True)
+    model = files.emission("openvino", ())
+    assert run_in_integers(model, tmp_path / "model.onnx", "Pooling") == [True]
+    behind = emit(files.network, files.asymmetric, [*files.asymmetric], activations="uint8")
+    assert np.array_equal(exact(model), exact(behind))
+
+
+def test_a_max_pool_in_front_of_a_float_conv_stays_in_float(make: Make, tmp_path: Path) -> None:
+    model = make("relu", pool=True).emission("openvino", ["pointwise"])
+    assert run_in_integers(model, tmp_path / "model.onnx", "Pooling") == [False]
 
 
 def zero_points(model: onnx.ModelProto) -> list[np.ndarray]:
