@@ -13,6 +13,7 @@ from edgecv.pruning.convs import Conv, names_of, read_convs
 from edgecv.pruning.costs import Costs, latency_costs, macs_costs
 from edgecv.pruning.exported import compare, export, measure
 from edgecv.pruning.job import Job, Remembered
+from edgecv.pruning.quiet import wait_until_quiet
 from edgecv.training.processes import world
 from edgecv.training.validation import truth_of, validate
 
@@ -59,6 +60,7 @@ def compared(
     if not job.settings.latency:
         share = now.macs / original.macs
         return replace(now, share=share), {"share": share}
+    wait_until_quiet()
     slow, quick = compare([original.path, path], job.size, job.engine)
     times = {"share": quick / slow, "original_ms": round(slow, 3), "ms": round(quick, 3)}
     return replace(now, share=quick / slow), times
@@ -80,6 +82,7 @@ def costs_of(now: Measured, job: Job, first: bool) -> Costs:
     """What each width of its convs costs; `first`: where the job may have a table of times."""
     if not job.settings.latency:
         return macs_costs(now.convs)
+    wait_until_quiet()
     table = job.table if first else None
     table = table or measure(now.path, job.size, job.engine)
     return latency_costs(now.convs, table, now.names, job.settings.round_to, job.engine)

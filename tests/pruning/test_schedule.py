@@ -128,6 +128,7 @@ def test_time_is_measured_after_the_cut_and_more_is_cut_where_it_is_too_long(
         asked.append(tuple(path.name for path in paths))
         return [10.0, 9.5 if len(asked) == 1 else 7.0]
 
+    monkeypatch.setattr(measured, "wait_until_quiet", lambda: None)
     monkeypatch.setattr(measured, "measure", lambda *_: None)
     monkeypatch.setattr(measured, "latency_costs", lambda convs, *_: macs_costs(convs))
     monkeypatch.setattr(measured, "compare", slow)

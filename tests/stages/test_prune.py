@@ -18,7 +18,7 @@ from edgecv.models.checkpoint import read_about, write_checkpoint
 from edgecv.models.cost import network_cost
 from edgecv.models.detector import architecture_of, build, read_detector
 from edgecv.models.students import StudentConfig
-from edgecv.pruning import conv_times, exported, schedule
+from edgecv.pruning import conv_times, exported, measured, schedule
 from edgecv.recipe import ExportSettings, LoadSettings, PruneSettings, TrainSettings
 from edgecv.stages import Context, export, load, prune, train
 from edgecv.stages.build import build_variant
@@ -105,6 +105,7 @@ def test_a_share_of_the_time_is_measured_on_the_engine(
     bundle, context = loaded(pictures=False)
     # times of so small a network vary: whatever comes out of one cut, it is told
     monkeypatch.setattr(schedule, "TRIES", 1)
+    monkeypatch.setattr(measured, "wait_until_quiet", lambda: None)
     metrics = prune.run(
         bundle, settings(macs=None, latency=0.95, engine=engine, importance="bn"), context
     )
@@ -135,8 +136,13 @@ def layer_times(**changes: Any) -> str:
     ids=["machine", "cores", "engine", "network", "damaged", "missing"],
 )
 def test_layer_times_that_are_not_of_this_are_refused(
-    loaded: Loaded, tmp_path: Path, text: str | None, message: str
+    loaded: Loaded,
+    tmp_path: Path,
+    text: str | None,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(measured, "wait_until_quiet", lambda: None)
     bundle, context = loaded(pictures=False)
     path = tmp_path / "layers.json"
     if text is not None:
