@@ -92,6 +92,8 @@ WatchdogSec={WATCHDOG_S}
 # the first to end is edgecv itself, which then ends what it started
 KillMode=mixed
 MemoryMax={service.memory_max}
+# the threads of a CPU's engine take that much back: they are as urgent as other services
+Nice=-5
 StandardOutput=journal
 StandardError=journal
 SyslogIdentifier={service.name}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from small_bundles import answer_of, picture_batch, small_bundle, spec_of
 import edgecv.engines
 from edgecv.bundle import Bundle, Manifest, Variant
 from edgecv.engines import ENGINES, PooledEngine, build_engine, check_batch, open_engine
+from edgecv.engines._engine import GIVE_WAY, opened_aside
 from edgecv.errors import BundleError, EngineError, MissingExtraError, UsageError
 from edgecv.stages.build import build_variant
 
@@ -168,6 +170,18 @@ def test_the_first_call_runs_alone_and_the_later_ones_together() -> None:
     with PooledEngine("x", spec_of(), call, requests=2) as engine:
         for future in [engine.submit(picture_batch()) for _ in range(3)]:
             future.result(timeout=20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priority belongs to processes here")
+def test_calls_in_flight_and_what_opening_starts_give_way_to_the_other_threads() -> None:
+    def priority(batch: Any = None) -> list[np.ndarray]:
+        return [np.array(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))]
+
+    here = int(priority()[0])
+    with PooledEngine("x", spec_of(), priority) as engine:
+        for found in (engine.submit(picture_batch()).result(), opened_aside(priority)):
+            assert found[0] == min(19, here + GIVE_WAY)
+        assert engine.infer(picture_batch())[0] == here
 
 
 def test_an_error_of_a_submitted_call_comes_with_its_result() -> None:

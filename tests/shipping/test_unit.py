@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from programs import program
 
+from edgecv.engines._engine import GIVE_WAY
 from edgecv.shipping.unit import MARK, STEPS_SINCE, Service, quoted, unit_of
 
 WORDS = (
@@ -49,6 +50,7 @@ def test_a_unit_comes_back_by_itself_and_is_watched(tmp_path: Path) -> None:
     assert found["Restart"] == "always"
     assert found["WatchdogSec"] == "60"
     assert found["MemoryMax"] == "2G"
+    assert int(found["Nice"]) == -GIVE_WAY
     assert found["StartLimitIntervalSec"] == "0"
     assert found["SupplementaryGroups"] == "video render"
     assert found["StandardError"] == "journal"
