@@ -10,9 +10,11 @@ the reader, which waits (`every`) or drops and counts (`latest`, `budget`).
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -36,6 +38,9 @@ RESULTS_MAX = 4
 # a reader in a vendor's code may not come back; the process ends without it
 READER_PATIENCE_S = 2.0
 TICK_S = 0.2
+# how long a thread may keep Python's lock: by default 5 ms, in which a core whose engine call has
+# returned waits for the tracker instead of taking the next picture (4 % of all frames a second)
+SWITCH_S = 2e-4
 
 Watcher = Callable[[StreamFrame, Detections], None]
 
@@ -85,6 +90,16 @@ def _followed(settings: LoopSettings) -> FollowedStreams | None:
     if settings.tracker is None:
         return None
     return FollowedStreams(settings.tracker, settings.start_min)
+
+
+@contextmanager
+def _short_switches() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Loop:
@@ -159,10 +174,11 @@ class Loop:
         ]
         for thread in (*readers, *stages):
             thread.start()
-        while stages[-1].is_alive():
-            stages[-1].join(TICK_S)
-            self.stats.look()
-            tick()
+        with _short_switches():
+            while stages[-1].is_alive():
+                stages[-1].join(TICK_S)
+                self.stats.look()
+                tick()
         for thread in (*readers, *stages[:-1]):
             thread.join(READER_PATIENCE_S)
         if self._failure is not None:
