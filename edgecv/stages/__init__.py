@@ -88,7 +88,7 @@ STAGES = {
         "edgecv.stages.prune:run",
         sources=(
             *("pruning", "training", "models", "engines", "data", "metrics", *_PROCESS),
-            "stages/load.py",
+            *("stages/load.py", "runtime/gauges.py"),
         ),
         packages=(
             *("torch", "torchvision", "tensorboard", "torch-pruning", "onnx", "onnxslim", "numpy"),
