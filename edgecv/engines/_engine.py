@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -151,10 +152,12 @@ def opened_aside(opener: Callable[[], T]) -> T:
 
 
 def _give_way() -> None:
-    # elsewhere priority belongs to processes; to lower one's own needs no right
+    # elsewhere priority belongs to processes
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + GIVE_WAY)
+        nice = os.getpriority(os.PRIO_PROCESS, thread) + GIVE_WAY
+        with suppress(OSError):  # a sandbox may forbid it, and everything works without
+            os.setpriority(os.PRIO_PROCESS, thread, nice)
 
 
 def check_batch(batch: Any, spec: ModelSpec) -> None:
