@@ -24,7 +24,8 @@ TRAIN = (
 )
 ALONE = ("distill.response=0", "distill.features=none")
 TIME = ("prune.macs=null", "prune.latency=0.5")
-QUICKEST = ("distill.neck=16", "distill.head_convs=1")
+SMALL = ("distill.neck=16", "distill.head_convs=1")
+QUICKEST = (*SMALL, "distill.student=squeezenet1_1_s4")
 
 
 def rows(epochs: int, size: int, precision: str) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -44,7 +45,8 @@ def rows(epochs: int, size: int, precision: str) -> dict[str, tuple[str, tuple[s
         "mobilenet-alone": ("mobilenet_student_int8", (*taught, *ALONE)),
         "squeezenet": ("squeezenet_student_int8", taught),
         "squeezenet-alone": ("squeezenet_student_int8", (*taught, *ALONE)),
-        "squeezenet-small": ("squeezenet_student_int8", (*taught, *QUICKEST)),
+        "squeezenet-small": ("squeezenet_student_int8", (*taught, *SMALL)),
+        "squeezenet-quickest": ("squeezenet_student_int8", (*taught, *QUICKEST)),
     }
 
 

@@ -199,8 +199,15 @@ class DistillSettings(Record):
     """A small network, the student, learns from the loaded teacher and takes its place."""
 
     student: Literal[
-        "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "squeezenet1_1"
-    ] = Field(description="Backbone of the student, as torchvision has it.")
+        "mobilenet_v2",
+        "mobilenet_v3_small",
+        "mobilenet_v3_large",
+        "squeezenet1_1",
+        "squeezenet1_1_s4",
+    ] = Field(
+        description="Backbone of the student, as torchvision has it; _s4: its first conv has "
+        "stride 4 and no pool behind it, which is quicker."
+    )
     width: float = Field(0.5, gt=0, le=2, description="Channels of the backbone, times its own.")
     neck: int = Field(
         32, gt=0, le=512, multiple_of=8, description="Channels of each level of neck and head."

@@ -23,10 +23,12 @@ class Source(NamedTuple):
     Attributes:
         layers: makes its layers in a row, for a width and an activation.
         taps: positions of the layers that end strides 8, 16 and 32.
+        weights: what torchvision calls the network whose weights fit.
     """
 
     layers: Callable[[float, str], nn.Sequential]
     taps: tuple[int, int, int]
+    weights: str
 
 
 class Backbone(nn.Module):
@@ -105,8 +107,9 @@ class Fire(nn.Module):
 def conv_block(
     inputs: int, outputs: int, kernel: int, stride: int, activation: str
 ) -> nn.Sequential:
-    """Conv, batch norm, activation."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    """Conv, batch norm, activation; around the middle of the pixels that an output stands for."""
+    padding = (kernel - stride + 1) // 2
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
     norm = nn.BatchNorm2d(outputs, eps=BN_EPS, momentum=BN_MOMENTUM)
     return nn.Sequential(OrderedDict(conv=conv, bn=norm, activation=ACTIVATIONS[activation]()))
 
@@ -120,21 +123,27 @@ FIRES = (
 )
 
 
-def _squeezenet(width: float, activation: str) -> nn.Sequential:
+def _squeezenet(width: float, activation: str, *, stem: int = 2) -> nn.Sequential:
     """SqueezeNet 1.1 with a Fire at stride 32 more, and norms, without which little is learned.
 
     Convs and pools are padded, so that every stride halves the picture exactly.
+
+    Args:
+        width, activation: as in `Backbone`.
+        stem: stride of the first conv. 4 does the work of the first pool too, which takes INT8 as
+            long as the conv before it.
     """
 
     def scaled(channels: int) -> int:
         return max(8, round(channels * width / 8) * 8)
 
     inputs = scaled(64)
-    layers: list[nn.Module] = [conv_block(3, inputs, 3, 2, activation)]
+    layers: list[nn.Module] = [conv_block(3, inputs, {2: 3, 4: 6}[stem], stem, activation)]
     layers.append(nn.Identity())  # torchvision's activation: the positions of its names stay
     for fire in FIRES:
         if fire is None:
-            layers.append(nn.MaxPool2d(3, 2, 1))
+            pooled = len(layers) == 2 and stem == 4
+            layers.append(nn.Identity() if pooled else nn.MaxPool2d(3, 2, 1))
         else:
             outputs = scaled(fire[1])
             layers.append(Fire(inputs, scaled(fire[0]), outputs, activation))
@@ -143,8 +152,13 @@ def _squeezenet(width: float, activation: str) -> nn.Sequential:
 
 
 BACKBONES = {
-    "mobilenet_v2": Source(partial(_mobilenet, "mobilenet_v2"), (6, 13, 17)),
-    "mobilenet_v3_small": Source(partial(_mobilenet, "mobilenet_v3_small"), (3, 8, 11)),
-    "mobilenet_v3_large": Source(partial(_mobilenet, "mobilenet_v3_large"), (6, 12, 15)),
-    "squeezenet1_1": Source(_squeezenet, (7, 12, 14)),
+    "mobilenet_v2": Source(partial(_mobilenet, "mobilenet_v2"), (6, 13, 17), "mobilenet_v2"),
+    "mobilenet_v3_small": Source(
+        partial(_mobilenet, "mobilenet_v3_small"), (3, 8, 11), "mobilenet_v3_small"
+    ),
+    "mobilenet_v3_large": Source(
+        partial(_mobilenet, "mobilenet_v3_large"), (6, 12, 15), "mobilenet_v3_large"
+    ),
+    "squeezenet1_1": Source(_squeezenet, (7, 12, 14), "squeezenet1_1"),
+    "squeezenet1_1_s4": Source(partial(_squeezenet, stem=4), (7, 12, 14), "squeezenet1_1"),
 }

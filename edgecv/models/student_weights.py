@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from edgecv.errors import WeightsError
 from edgecv.models.checkpoint import read_checkpoint
-from edgecv.models.student_backbones import Backbone
+from edgecv.models.student_backbones import BACKBONES, Backbone
 
 # of ImageNet, RGB, as torchvision's classifiers were trained
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,7 +46,7 @@ def find_backbone_weights(weights: str, name: str) -> Path:
 
     from edgecv.models.download import fetch
 
-    url = get_model_weights(name)["IMAGENET1K_V1"].url
+    url = get_model_weights(BACKBONES[name].weights)["IMAGENET1K_V1"].url
     try:
         return fetch(url, lambda found: check_backbone(found, name))
     except WeightsError as error:
