@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from edgecv.runtime import reader
 from edgecv.runtime.detector import NMS_IOU
 from edgecv.runtime.frames import ArrayPicture, StreamFrame
 from edgecv.runtime.intake import Policy
-from edgecv.runtime.loop import Loop, LoopSettings
+from edgecv.runtime.loop import SWITCH_S, Loop, LoopSettings
 from edgecv.runtime.postprocess import postprocess
 from edgecv.runtime.preprocess import letterbox
 from edgecv.runtime.reader import Reading
@@ -384,3 +385,16 @@ def test_frames_that_are_not_detected_go_past_the_engine_in_their_order(
     for frame, found in kept.results:
         assert (found.track_ids is None) is (tracker is None)
         assert tracker is not None or frame.detected or len(found) == 0
+
+
+def test_the_lock_is_handed_over_quickly_in_a_run_and_as_before_after_it() -> None:
+    seen, before = [], sys.getswitchinterval()
+
+    def failing(batch: Image) -> list[Array]:
+        seen.append(sys.getswitchinterval())
+        raise EngineError("out of memory")
+
+    with pytest.raises(EngineError):
+        run(Script(), call=failing)
+    assert seen[0] == pytest.approx(SWITCH_S)
+    assert sys.getswitchinterval() == before
