@@ -11,6 +11,7 @@ import numpy as np
 
 from edgecv.bundle import Bundle, ModelSpec, Variant
 from edgecv.engines._engine import Built, Engine, PooledEngine, opened_aside
+from edgecv.engines._openvino_stem import merge_corners
 from edgecv.errors import EngineError
 from edgecv.extras import imported
 from edgecv.types import Array, Image
@@ -30,6 +31,7 @@ def build(source: Path, folder: Path, name: str) -> Built:
     try:
         # read_model and not convert_model, which reports its use to the vendor
         model = ov.Core().read_model(source)
+        merge_corners(ov, model)
         ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
     except RuntimeError as error:
         raise EngineError(f"{source}: OpenVINO cannot convert it: {reason_of(error)}") from error

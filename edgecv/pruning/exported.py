@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 import onnx
 
 from edgecv.bundle import Bundle, InputSpec, Manifest, ModelSpec, Variant
-from edgecv.engines import open_engine
+from edgecv.engines import build_engine, open_engine
 from edgecv.engines._layers import profile
 from edgecv.metrics.layers import CALLS, LayerTable, as_table, noise
 from edgecv.models.deploy import Deployed
@@ -33,13 +34,13 @@ def export(model: Detector, size: int, path: Path) -> onnx.ModelProto:
 
 
 def measure(path: Path, size: int, engine: Engine) -> LayerTable:
-    """Layer times of a file of `export` on an engine.
+    """Layer times of a file of `export` on an engine, built as a bundle's are.
 
     Raises:
         MissingExtraError, EngineError: of the engine.
     """
     feeds = {"images": noise(1, size, size)}
-    found = profile(engine.name, path, feeds, engine.threads, CALLS)
+    found = profile(engine.name, _built(path, engine), feeds, engine.threads, CALLS)
     return as_table(found, f"{engine.name}-fp32", engine.name, engine.threads)
 
 
@@ -61,7 +62,7 @@ def compare(paths: Sequence[Path], size: int, engine: Engine) -> list[float]:
                     threads=engine.threads,
                 )
             )
-            for path in paths
+            for path in (_built(path, engine) for path in paths)
         ]
         for number in range(ROUNDS):
             for network, times in zip(opened, samples, strict=True):
@@ -71,3 +72,11 @@ def compare(paths: Sequence[Path], size: int, engine: Engine) -> list[float]:
                     times.append((time.perf_counter() - start) * 1e3)
                 del times[: -TURN * (number + 1)]
     return [statistics.median(times) for times in samples]
+
+
+def _built(path: Path, engine: Engine) -> Path:
+    folder = path.with_name(f"{engine.name}-{path.stem}")
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier try of the same cut
+    folder.mkdir()
+    built = build_engine(engine.name, path, folder, path.stem)
+    return path if built.file is None else folder / built.file
