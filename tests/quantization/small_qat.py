@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -109,3 +110,10 @@ def write_pictures(folder: Path, count: int = 4) -> Pictures:
 def signal_to_noise_db(found: np.ndarray, expected: np.ndarray) -> float:
     noise = float(((found - expected) ** 2).sum())
     return float(10 * np.log10((expected**2).sum() / max(noise, 1e-20)))
+
+
+def check_choice(found: dict[str, Any]) -> None:
+    """Of each file the better of what was learnt and what was calibrated is taken."""
+    assert found["files"].keys() == {*TARGETS}
+    for entry in found["files"].values():
+        assert entry["taken"] == ("qat" if entry["qat"] > entry["ptq"] else "ptq")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_shapes import CLASSES
-from small_qat import SIDE, write_pictures
-from verdicts import check_accepted
+from small_qat import SIDE, check_choice, write_pictures
 
-from edgecv.bundle import Bundle
 from edgecv.data.conveyor.write import write_dataset
 from edgecv.errors import ModelError
 from edgecv.models.checkpoint import About, write_checkpoint
 from edgecv.models.detector import Detector
 from edgecv.pipeline import compress
-from edgecv.quantization.files import TARGETS
 from edgecv.recipe_file import find, load
 from edgecv.stages import Context
 
@@ -28,28 +24,6 @@ SMALL = (
     "build.targets=[openvino,tensorrt]",
     *("evaluate.resamples=5", "bench.queries=2", "bench.rounds=1", "report.photos=1"),
 )
-
-
-@pytest.mark.slow
-def test_a_detector_learns_behind_its_rounding(tmp_path: Path) -> None:
-    data = tmp_path / "conveyor"
-    write_dataset(data, seed=5, images=20, size_wh=(160, 120))
-    context = Context("conveyor", data, command=("edgecv", "compress"))
-    recipe = load(find("yolo_qat"), SMALL)
-    bundle = compress(recipe, "yolo_qat", context, tmp_path / "out")
-    assert Bundle.open(bundle.folder).verify() == []
-    found = bundle.metrics("quantize")["qat"]
-    assert (found["truth"], found["metric"]) == (True, "mAP")
-    check_choice(found)
-    # judged on pictures that it did not learn from
-    assert found["train"]["images"] + found["val"]["images"] == 20
-    budget = bundle.metrics("quantize")["budget"]
-    assert budget["data"].endswith("held out of train")
-    assert budget["int8"] == min(max(e["qat"], e["ptq"]) for e in found["files"].values())
-    engines, precisions = ("openvino", "tensorrt"), ("fp32", "int8")
-    names = {f"{engine}-{precision}" for engine in engines for precision in precisions}
-    assert {v.name for v in bundle.manifest.variants} == names
-    check_accepted(bundle)
 
 
 @pytest.mark.slow
@@ -69,12 +43,6 @@ def test_photos_without_ground_truth_are_enough(detector: Detector, tmp_path: Pa
     assert (found["truth"], found["metric"]) == (False, "dB")
     check_choice(found)
     assert found["train"]["images"] + found["val"]["images"] == 24 - 8
-
-
-def check_choice(found: dict[str, Any]) -> None:
-    assert found["files"].keys() == {*TARGETS}
-    for entry in found["files"].values():
-        assert entry["taken"] == ("qat" if entry["qat"] > entry["ptq"] else "ptq")
 
 
 def test_an_onnx_file_is_refused_before_anything_is_calibrated(tmp_path: Path) -> None:
