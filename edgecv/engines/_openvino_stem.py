@@ -47,7 +47,7 @@ def merge_corners(ov: Any, model: Any) -> None:
         values = weights.get_source_output().get_node().data
         if _bounded(values):
             continue
-        constant = ov.opset13.constant(_on_pixels(values, corners.places))
+        constant = ov.op.Constant(_on_pixels(values, corners.places))
         weights.replace_source_output(constant.output(0))
         corners.reader.replace_source_output(corners.pixels)
         for name in ("strides", "pads_begin", "pads_end"):
