@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,11 +35,17 @@ class Inputs:
         context: with the pictures to calibrate on filled in.
         dataset: the ground truth, opened; None without.
         digests: sha256 of the contents of each input that there is.
+        lessons: the same of what each stage that learns from the data learns from.
     """
 
     context: Context
     dataset: Dataset | None
     digests: dict[Input, str]
+    lessons: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, read: Input, stage: str) -> str | None:
+        """Of an input as a stage reads it; None: it has none."""
+        return self.lessons.get(stage) if read == "training" else self.digests.get(read)
 
 
 def open_inputs(recipe: Recipe, context: Context) -> Inputs:
@@ -62,14 +68,14 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             "--calibration DIR takes pictures without, to measure ranges on. Give one or both"
         )
     reads = {key for name in STAGES if getattr(recipe, name) for key in STAGES[name].reads}
-    own = any(settings.custom is not None for settings in recipe.trainings)
-    parts = [
-        _parts(settings, context.data)
-        for settings in recipe.trainings
+    own = any(settings.custom is not None for settings in recipe.trainings.values())
+    parts = {
+        stage: _parts(settings, context.data)
+        for stage, settings in recipe.trainings.items()
         # which learns from --calibration, without a data set
         if context.data or settings.custom or not isinstance(settings, QatTrainSettings)
-    ]
-    context = replace(context, held_out=_held_out(parts))
+    }
+    context = replace(context, held_out=_held_out(parts.values()))
     # a user's own Dataset may come from a folder of no known format
     dataset = None if own and not recipe.evaluate else scored(context.data, context.held_out)
     if dataset is not None and not any(len(sample.class_ids) for sample in dataset.samples):
@@ -87,11 +93,10 @@ def open_inputs(recipe: Recipe, context: Context) -> Inputs:
             root = calibration
             named = ((path.relative_to(root).as_posix().encode(), path) for path in pictures)
             digests["calibration"] = _digest(named, advance)
-    if parts:
-        digests["training"] = " ".join(map(_digest_of_training, parts))
+    lessons = {stage: _digest_of_training(each) for stage, each in parts.items()}
     if recipe.distill is not None:
         digests["student"] = _digest_of_student(recipe.distill)
-    return Inputs(context, dataset, digests)
+    return Inputs(context, dataset, digests, lessons)
 
 
 def _from_scratch(recipe: Recipe, context: Context) -> bool:
@@ -154,7 +159,7 @@ def _parts(settings: TrainSettings, data: Path | None) -> Parts:
     return open_parts(data, settings, settings.input_size or 640)
 
 
-def _held_out(trainings: Sequence[Parts]) -> frozenset[Path] | None:
+def _held_out(trainings: Iterable[Parts]) -> frozenset[Path] | None:
     """What none of some trainings learns from; None where the data has a part for it."""
     found: frozenset[Path] | None = None
     for parts in trainings:

@@ -68,7 +68,7 @@ def make_plan(recipe: Recipe, inputs: Inputs) -> list[Step]:
             "stage": name,
             "before": before,
             "settings": settings.model_dump(mode="json"),
-            "inputs": {key: inputs.digests.get(key) for key in stage.reads},
+            "inputs": {read: inputs.digest(read, name) for read in stage.reads},
             "code": _code(stage),
             "packages": versions(stage.packages),
             "machine": _machine() if stage.machine else None,

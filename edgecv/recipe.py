@@ -399,12 +399,12 @@ class Recipe(Record):
     report: ReportSettings | None = None
 
     @property
-    def trainings(self) -> tuple[TrainSettings, ...]:
-        """The settings of every stage that learns from the data."""
-        found = (
-            self.train,
-            self.prune and self.prune.train,
-            self.distill and self.distill.train,
-            self.quantize and self.quantize.method == "qat" and self.quantize.qat.train,
-        )
-        return tuple(settings for settings in found if settings)
+    def trainings(self) -> dict[str, TrainSettings]:
+        """The settings of every stage that learns from the data, by its name."""
+        found = {
+            "train": self.train,
+            "prune": self.prune and self.prune.train,
+            "distill": self.distill and self.distill.train,
+            "quantize": self.quantize and self.quantize.method == "qat" and self.quantize.qat.train,
+        }
+        return {name: settings for name, settings in found.items() if settings}

@@ -31,6 +31,19 @@ def test_a_key_holds_that_of_the_stage_before() -> None:
     assert len({first[1].key, second[1].key, other[1].key}) == 3
 
 
+def test_what_a_later_stage_learns_from_decides_nothing_before_it() -> None:
+    student = recipe(load={}, distill={"student": "squeezenet1_1"}, export={}, quantize={})
+
+    def keys(lessons: dict[str, str]) -> list[str]:
+        inputs = Inputs(Context(), None, {"weights": "00"}, lessons)
+        return [step.key for step in make_plan(student, inputs)]
+
+    calibrated, learnt = keys({"distill": "01"}), keys({"distill": "01", "quantize": "02"})
+    assert calibrated[:3] == learnt[:3]
+    assert calibrated[3] != learnt[3]
+    assert keys({"distill": "03"})[1] != calibrated[1]
+
+
 def test_sections_that_need_an_absent_one_are_refused_all_at_once() -> None:
     with pytest.raises(RecipeError) as error:
         make_plan(recipe(quantize={}, bench={}), INPUTS)
