@@ -79,12 +79,20 @@ class Runner:
 
     Q/DQ pairs are never merged into integer kernels here, so one machine's answer is every
     machine's.
+
+    Args:
+        model: the graph.
+        outputs: tensors to compute.
+        threads: that compute; None: one a core.
     """
 
-    def __init__(self, model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, outputs: Sequence[str], threads: int | None = None
+    ) -> None:
         ort = package("quantisation")
         options = ort.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = threads or 0
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         # threads that wait by spinning take the cores from numpy, which works in between
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 from edgecv.bundle import OutputSpec
+from edgecv.machine import available_cores
 from edgecv.progress import bar
 from edgecv.quantization.execute import Pictures, Runner
-from edgecv.types import Array
+from edgecv.types import Array, Image
 
 PICTURES = 8  # one short run a conv; the order of the worst is stable from about 6
 CONFIDENT = 0.1  # anchor points below it are background
@@ -25,12 +27,14 @@ class Reference:
 
     Attributes:
         pictures: the sample.
+        batches: the same, as the network takes them.
         anchors: for each batch, flat indices of confident anchor points.
         boxes: for each batch, (K, 4) xyxy input pixels.
         scores: for each batch, (K, C).
     """
 
     pictures: Pictures
+    batches: list[Image]
     output: OutputSpec
     anchors: list[np.ndarray]
     boxes: list[Array]
@@ -41,8 +45,8 @@ def reference(model: onnx.ModelProto, output: OutputSpec, pictures: Pictures) ->
     """Run the float graph on a sample of the pictures."""
     sample = pictures.spread(PICTURES)
     run = Runner(model, [output.boxes, output.scores])
-    found = Reference(sample, output, [], [], [])
-    for batch in sample:
+    found = Reference(sample, [*sample], output, [], [], [])
+    for batch in found.batches:
         boxes, scores = _flat(run(batch), output)
         best = scores.max(axis=1)
         level = min(CONFIDENT, float(np.sort(best)[-min(AT_LEAST * len(batch), len(best))]))
@@ -53,16 +57,21 @@ def reference(model: onnx.ModelProto, output: OutputSpec, pictures: Pictures) ->
     return found
 
 
-def damage_db(model: onnx.ModelProto, known: Reference) -> float:
+def damage_db(model: onnx.ModelProto, known: Reference, threads: int | None = None) -> float:
     """Signal to noise of the detections in dB: scores, and box corners against box sides.
 
     The noise of independent layers adds, so 10 ** (-dB / 10) can be summed and shared out.
+
+    Args:
+        model: the graph.
+        known: what float says.
+        threads: that compute; None: one a core.
     """
-    run = Runner(model, [known.output.boxes, known.output.scores])
+    run = Runner(model, [known.output.boxes, known.output.scores], threads)
     score_noise = score_power = box_noise = 0.0
     corners = 0
     for batch, anchors, boxes, scores in zip(
-        known.pictures, known.anchors, known.boxes, known.scores, strict=True
+        known.batches, known.anchors, known.boxes, known.scores, strict=True
     ):
         found_boxes, found_scores = _flat(run(batch), known.output)
         score_noise += float(((found_scores[anchors] - scores) ** 2).sum())
@@ -88,11 +97,15 @@ def rank(
         known: what float says.
         title: of the progress bar.
     """
-    found = {}
-    with bar(title, len(names)) as advance:
-        for name in names:
-            found[name] = damage_db(alone(name), known)
+    # a graph a core: half of the time goes into opening it, which takes one core only
+    with bar(title, len(names)) as advance, ThreadPoolExecutor(available_cores()) as cores:
+
+        def judged(name: str) -> float:
+            damage = damage_db(alone(name), known, threads=1)
             advance()
+            return damage
+
+        found = dict(zip(names, cores.map(judged, names), strict=True))
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
