@@ -83,8 +83,8 @@ def _origin(reader: Any) -> Any:
     node = reader.get_source_output().get_node()
     if node.get_type_name() not in PASSED or not _read_once(node):
         return reader
-    scales = [output.get_partial_shape() for output in node.input_values()[1:]]
-    alike = all(dimension == 1 for shape in scales for dimension in [*shape][1:])
+    scales = [_shape(output) for output in node.input_values()[1:]]
+    alike = all(side == 1 for shape in scales for side in shape[1:])
     return _origin(node.input(0)) if alike else reader
 
 
@@ -103,9 +103,16 @@ def _corners(reader: Any) -> _Corners | None:
     if sorted(places) != [(0, 0), (0, 1), (1, 0), (1, 1)] or len(slices) != 4 or len(sources) != 1:
         return None
     pixels = slices[0][0]
-    sides = [pixels.get_partial_shape()[axis] for axis in (ROWS, COLUMNS)]
-    even = all(side.is_static and side.get_length() % 2 == 0 for side in sides)
+    even = all(side > 0 and side % 2 == 0 for side in _shape(pixels)[ROWS:])
     return _Corners(pixels, reader, places) if even and _read_once(joined) else None
+
+
+def _shape(output: Any) -> list[int]:
+    """Its sides; -1 where one is open, [-1] where even their number is."""
+    shape = output.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return [-1]
+    return [side.get_length() if side.is_static else -1 for side in shape]
 
 
 def _sliced(output: Any) -> tuple[Any, tuple[int, int] | None]:
@@ -114,13 +121,14 @@ def _sliced(output: Any) -> tuple[Any, tuple[int, int] | None]:
     whole = True
     while output.get_node().get_type_name() == "Slice":
         pixels, *bounds = output.get_node().input_values()
-        if not all(bound.get_node().get_type_name() == "Constant" for bound in bounds):
-            break
+        kinds = [bound.get_node().get_type_name() for bound in bounds]
+        shape = _shape(pixels)
+        if kinds != 4 * ["Constant"] or len(shape) != 4:
+            return output, None
         values = [bound.get_node().data.reshape(-1).tolist() for bound in bounds]
         for start, stop, step, axis in zip(*values, strict=True):
-            side = pixels.get_partial_shape()[axis]
             whole &= step == 2 and start in (0, 1) and axis % 4 not in starts
-            whole &= side.is_static and stop >= side.get_length()
+            whole &= stop >= shape[axis] > 0
             starts[axis % 4] = start
         output = pixels
     found = whole and starts.keys() == {ROWS, COLUMNS}

@@ -29,6 +29,7 @@ def graph(
     read_twice: bool = False,
     stop: int = SIDE,
     dilation: int = 1,
+    side: int | str = SIDE,
 ) -> Any:
     """Corners of a picture side by side, then a conv.
 
@@ -41,6 +42,7 @@ def graph(
         read_twice: something else reads the corners too.
         stop: where slices end.
         dilation: of the conv.
+        side: of the picture, or a name.
     """
     random = np.random.default_rng(0)
     nodes: list[onnx.NodeProto] = []
@@ -83,7 +85,7 @@ def graph(
         helper.make_graph(
             nodes,
             "corners",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, SIDE, SIDE])],
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, side, side])],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             constants,
         ),
@@ -146,11 +148,46 @@ def test_a_conv_on_corners_reads_the_pixels_themselves(how: dict[str, Any]) -> N
         {"dilation": 2},
         # bounded by pairs of channels: exact on a CPU without VNNI as they stand, and only so
         {"weight": loose() // 2},
+        {"side": "n"},
     ],
-    ids=["a corner twice", "read twice", "not all rows", "dilated", "INT8 of plain x86"],
+    ids=[
+        "a corner twice",
+        "read twice",
+        "not all rows",
+        "dilated",
+        "INT8 of plain x86",
+        "any side",
+    ],
 )
 def test_what_is_something_else_stays_as_it_is(how: dict[str, Any]) -> None:
     before, after = graph(**how), graph(**how)
     merge_corners(ov, after)
     assert kinds(after) == kinds(before)
     np.testing.assert_array_equal(answer(after, pictures()), answer(before, pictures()))
+
+
+def test_slices_without_axes_are_no_reason_to_fail() -> None:
+    nodes = [
+        helper.make_node("Slice", ["x", "from", "to"], ["part"]),
+        helper.make_node("Concat", ["part"] * 4, ["joined"], axis=1),
+        helper.make_node("Conv", ["joined", "w"], ["y"]),
+    ]
+    constants = {
+        "from": np.zeros(4, np.int64),
+        "to": np.full(4, SIDE),
+        "w": np.ones((1, 12, 1, 1), np.float32),
+    }
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "slices",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    before, after = (ov.Core().read_model(model.SerializeToString()) for _ in range(2))
+    merge_corners(ov, after)
+    assert kinds(after) == kinds(before)
