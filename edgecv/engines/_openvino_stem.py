@@ -66,7 +66,7 @@ def _bounded(weight: np.ndarray) -> bool:
 
 def _plain(conv: Any) -> bool:
     how = conv.get_attributes()
-    return how["dilations"] == [1, 1] and how["auto_pad"] == "explicit"
+    return bool(how["dilations"] == [1, 1] and how["auto_pad"] == "explicit")
 
 
 def _on_pixels(weight: np.ndarray, places: list[tuple[int, int]]) -> np.ndarray:
