@@ -111,14 +111,21 @@ def test_no_recipe_that_builds_engines_is_left_out() -> None:
     assert {*RECIPES} == {name for name in names() if load(find(name)).build}
 
 
-# by default each kind of network once with one picture a call and once with any number
-ANY_BATCH = ("yolo_int8", "yolo_pruned_int8", "squeezenet_student_int8")
+# by default each kind of network once with one picture a call and once with any number; .ci/run
+# does yolo_int8 twice in full
+QUICK = (
+    ("yolo_qat", 1),
+    ("yolo_pruned_int8", "dynamic"),
+    ("mobilenet_student_int8", 1),
+    ("squeezenet_student_int8", "dynamic"),
+    ("transfer_int8", 1),
+)
 
 
 @pytest.mark.parametrize(
     ("name", "batch"),
     [
-        pytest.param(name, batch, marks=[pytest.mark.slow] * ((name in ANY_BATCH) == (batch == 1)))
+        pytest.param(name, batch, marks=() if (name, batch) in QUICK else pytest.mark.slow)
         for name in RECIPES
         for batch in (1, "dynamic")
     ],
