@@ -172,9 +172,9 @@ class Loop:
             threading.Thread(target=self._guarded, args=(stage,), daemon=True)
             for stage in (self._feed, self._finish, self._write)
         ]
-        for thread in (*readers, *stages):
-            thread.start()
         with _short_switches():
+            for thread in (*readers, *stages):
+                thread.start()
             while stages[-1].is_alive():
                 stages[-1].join(TICK_S)
                 self.stats.look()
