@@ -91,9 +91,9 @@ def available_cores() -> int:
 
 def has_nvidia_gpu(root: Path = Path("/")) -> bool:
     """Whether an NVIDIA driver offers a device: discrete, Jetson's own, or through WSL."""
-    return any(
-        (root / name).exists() for name in ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvgpu", "dev/dxg")
-    )
+    # a container may be given the second GPU alone
+    patterns = ("nvidia[0-9]*", "nvhost-gpu", "nvgpu", "dxg")
+    return any(any((root / "dev").glob(pattern)) for pattern in patterns)
 
 
 def jetson_model(root: Path = Path("/")) -> str | None:

@@ -13,8 +13,10 @@ from edgecv.bundle import Bundle, Variant
 from edgecv.cli._plan_options import fallback_lines, plan_options
 from edgecv.engines import ENGINES
 from edgecv.engines.onnxruntime import PROVIDERS
+from edgecv.engines.tensorrt import why_not_here
 from edgecv.engines.tensorrt.options import PlanOptions, options_line
-from edgecv.errors import EdgecvError, UsageError
+from edgecv.errors import EdgecvError, EngineError, UsageError
+from edgecv.machine import jetson_model
 from edgecv.output import locked, room_hint
 from edgecv.progress import say
 from edgecv.shipping.built import new_folder, save_built
@@ -63,7 +65,7 @@ def command(
         built = _build(opened, engine, precision, details, plan)
     for variant in built:
         if variant.details.get("numerics"):
-            say(f"{variant.name}: the portable ONNX file, since no plan can be built here")
+            say(f"{variant.name}: the portable ONNX file, not a plan: {why_not_here()}")
         for line in fallback_lines(variant):
             say(line)
     _print(opened, built, as_json)
@@ -77,6 +79,8 @@ def _build(
     plan: PlanOptions | None,
 ) -> list[Variant]:
     wanted = [precision] if precision else list(sources(bundle, engine))
+    if engine == "tensorrt":
+        _check_gpu(bundle)
     into = new_folder() if is_signed(bundle.folder) else "engines"
     built: list[Variant] = []
     try:
@@ -87,6 +91,22 @@ def _build(
         error.args = (str(error) + room_hint(bundle.folder),)
         raise
     return built
+
+
+def _check_gpu(bundle: Bundle) -> None:
+    """Refuse to replace a plan, or on a Jetson to do without one, where none can be built.
+
+    Raises:
+        EngineError: naming what is missing.
+    """
+    missing = why_not_here()
+    if missing is None:
+        return
+    built = [one.file for one in bundle.manifest.variants if one.file.endswith(".plan")]
+    if built:
+        raise EngineError(f"{bundle.folder}: no plan can be built: {missing}. {built[0]} stays")
+    if jetson_model() is not None:
+        raise EngineError(f"no plan can be built on this Jetson: {missing}. Look at: edgecv doctor")
 
 
 def _save(bundle: Bundle, built: Variant) -> None:

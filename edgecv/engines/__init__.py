@@ -131,7 +131,10 @@ def _check_files(bundle: Bundle, variant: Variant) -> None:
     path = bundle.path(variant.file)
     if not variant.file:  # null needs none
         return
-    again = f"Build it again: edgecv build {bundle.folder} --engine {variant.engine}"
+    again = (
+        f"Build it again: edgecv build {bundle.folder} --engine {variant.engine} "
+        f"--precision {variant.precision}"
+    )
     if not path.is_file():
         raise BundleError(f"{path}: the file of variant {variant.name} is missing. {again}")
     # an IR's weights stand beside it under the same name

@@ -126,7 +126,7 @@ def size_bytes(bundle: Bundle, variant: Variant) -> int:
 
 def _plan_options(bundle: Bundle, precision: Precision, asked: PlanOptions) -> PlanOptions:
     """What was asked for, with the files that the quantize stage left for plans."""
-    half = HALF_FILES.get(precision)
+    half: str | None = HALF_FILES["int8" if precision == "int8" else "fp16"]
     if half is not None and not bundle.path(half).is_file():
         half = None
     names: tuple[str, ...] = ()

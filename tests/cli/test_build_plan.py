@@ -36,7 +36,8 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[PlanOptions]:
         (folder / file).write_bytes(bytes([len(asked)]))
         return Built(file, {"not_in_int8": ["a", "b"], "asked": options.asked()}, {"gpu": "one"})
 
-    monkeypatch.setattr("edgecv.engines.tensorrt.why_not_here", lambda: None)
+    for module in ("edgecv.cli.build", "edgecv.engines.tensorrt"):
+        monkeypatch.setattr(f"{module}.why_not_here", lambda: None)
     monkeypatch.setattr("edgecv.engines.tensorrt.plan.build_plan", build_plan)
     return asked
 
@@ -150,6 +151,29 @@ def test_a_build_that_fails_leaves_the_old_engine(
         call(bundle, "--precision", "int8", "--workspace", 1)
     assert plans(bundle) == ["tensorrt-int8.1.plan"]
     assert Bundle.open(bundle.folder).verify() == []
+
+
+@pytest.mark.usefixtures("builds")
+def test_where_no_plan_can_be_built_the_one_that_is_there_stays(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(bundle)
+    for module in ("edgecv.cli.build", "edgecv.engines.tensorrt"):
+        monkeypatch.setattr(f"{module}.why_not_here", lambda: "no NVIDIA GPU here")
+    with pytest.raises(EngineError, match=r"no NVIDIA GPU here\. engines/tensorrt-\S+\.plan stays"):
+        call(bundle)
+    assert len(plans(bundle)) == 2
+    assert Bundle.open(bundle.folder).verify() == []
+
+
+def test_a_jetson_that_cannot_build_a_plan_says_why(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecv.cli.build.why_not_here", lambda: "an NVIDIA GPU, but no TensorRT")
+    monkeypatch.setattr("edgecv.cli.build.jetson_model", lambda: "NVIDIA Jetson Orin Nano")
+    with pytest.raises(EngineError, match="on this Jetson: an NVIDIA GPU, but no TensorRT"):
+        call(bundle)
+    assert Bundle.open(bundle.folder).manifest.variants == ()
 
 
 def test_two_builds_do_not_work_in_one_bundle(bundle: Bundle, builds: list[PlanOptions]) -> None:

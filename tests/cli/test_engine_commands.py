@@ -58,7 +58,7 @@ def test_build_of_tensorrt_without_a_gpu_says_what_it_made(
     with capsys.disabled():
         result = CliRunner().invoke(build.command, [str(bundle.folder), "--engine", "tensorrt"])
     assert result.exit_code == 0
-    assert "the portable ONNX file, since no plan can be built here" in result.stderr
+    assert "the portable ONNX file, not a plan: no NVIDIA GPU here" in result.stderr
 
 
 def test_a_provider_is_for_onnxruntime_only(bundle: Bundle) -> None:

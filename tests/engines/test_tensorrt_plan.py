@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 import pytest
 from small_bundles import small_graph
+from tensorrt_api import module
 
 from edgecv.bundle import sha256_of
 from edgecv.engines.tensorrt import plan
@@ -16,11 +17,11 @@ from edgecv.engines.tensorrt.building import build_serialized
 from edgecv.engines.tensorrt.config import MB, make_config, workspace_bytes
 from edgecv.engines.tensorrt.cuda import Device, checked, cudart, device
 from edgecv.engines.tensorrt.fallbacks import not_in_int8, quantised_convs
-from edgecv.engines.tensorrt.identity import check_requirements
+from edgecv.engines.tensorrt.identity import check_requirements, requirements
 from edgecv.engines.tensorrt.network import Network, by_message, read_network
 from edgecv.engines.tensorrt.options import PlanOptions, options_line, parse_batch
-from edgecv.engines.tensorrt.plan import build_plan, typed_source
-from edgecv.engines.tensorrt.timing_cache import load_cache, save_cache
+from edgecv.engines.tensorrt.plan import build_plan, check_accelerator, typed_sources
+from edgecv.engines.tensorrt.timing_cache import check_cache, load_cache, save_cache
 from edgecv.errors import EngineError, UsageError
 
 # a builder of 1000 steps, one of which sees the key
@@ -122,6 +123,8 @@ def test_convs_that_run_wider_than_the_file_says_are_found_by_their_nodes() -> N
          "Inputs": [half]},
         {"Name": "b.conv", "Inputs": [half]},
         {"Name": "shuffle", "Inputs": []},
+        {"Name": "Reformatting CopyNode for Output Tensor 0 to c.conv", "LayerType": "Reformat",
+         "Inputs": [half]},
     ]  # fmt: skip
     quantised = ["stem.conv", "a.conv", "c.conv"]
     assert not_in_int8(rows, quantised) == ["a.conv"]
@@ -143,11 +146,12 @@ def test_a_node_is_found_in_a_log_message(message: str, node: str) -> None:
 def test_versions_that_keep_types_take_the_file_in_16_bits(tmp_path: Path) -> None:
     trt = pytest.importorskip("tensorrt_rtx")
     source, half = tmp_path / "a.onnx", tmp_path / "half.onnx"
-    assert typed_source(trt, source, PlanOptions()) == source
-    assert typed_source(trt, source, PlanOptions(precision="int8", half=half)) == half
-    assert typed_source(trt, source, PlanOptions(precision="int8")) == source
+    assert typed_sources(trt, source, PlanOptions(half=half)) == (source,)
+    assert typed_sources(trt, source, PlanOptions("int8", half)) == (half, source)
+    assert typed_sources(trt, source, PlanOptions("fp16", half)) == (half,)
+    assert typed_sources(trt, source, PlanOptions("int8")) == (source,)
     with pytest.raises(EngineError, match="beside it is none in 16 bits"):
-        typed_source(trt, source, PlanOptions(precision="fp16"))
+        typed_sources(trt, source, PlanOptions("fp16"))
 
 
 # TensorRT-RTX is a real builder, and the only one that works without a GPU
@@ -352,12 +356,11 @@ def test_every_status_with_advice_is_one_of_cudas() -> None:
         checked((statuses["cudaErrorLaunchTimeout"],))
 
 
-def test_a_plan_says_what_it_was_built_from_and_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def device_of_rtx(monkeypatch: pytest.MonkeyPatch) -> Any:
     """All of build_plan but the driver: RTX builds for a GPU that is told, not found."""
     trt = pytest.importorskip("tensorrt_rtx")
-    gpu = Device("Some GPU", "sm_86", 8000 * MB, False)
+    gpu = Device("Some GPU", "sm_86", 8000 * MB, 8000 * MB, False)
 
     def config_for_gpu(made: Network, options: PlanOptions, limit: int | None) -> Any:
         config = make_config(made, options, limit)
@@ -369,13 +372,17 @@ def test_a_plan_says_what_it_was_built_from_and_for(
     monkeypatch.setattr(plan, "device", lambda: gpu)
     monkeypatch.setattr(plan, "make_config", config_for_gpu)
     monkeypatch.setattr(plan, "_wider", lambda trt, plan, integers: integers)
+    return trt
+
+
+def test_a_plan_says_what_it_was_built_from_and_for(tmp_path: Path, device_of_rtx: Any) -> None:
     source = tmp_path / "tensorrt-int8.onnx"
     onnx.save(small_graph(None, "int8"), source)
     options = PlanOptions(precision="int8", batch=(1, 4, 8))
     built = build_plan(source, tmp_path, "tensorrt-int8", options)
     file = tmp_path / str(built.file)
     assert file.name == f"tensorrt-int8.{sha256_of(file)[:8]}.plan"
-    assert built.requires == {"tensorrt_rtx": trt.__version__, "gpu": "Some GPU sm_86"}
+    assert built.requires == {"tensorrt_rtx": device_of_rtx.__version__, "gpu": "Some GPU sm_86"}
     details = dict(built.details)
     assert details.pop("seconds") > 0
     assert details == {
@@ -389,12 +396,28 @@ def test_a_plan_says_what_it_was_built_from_and_for(
     }
 
 
+@pytest.mark.usefixtures("device_of_rtx")
+def test_a_mixture_of_types_that_is_not_built_gives_way_to_the_rest_in_float32(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, half = tmp_path / "tensorrt-int8.onnx", tmp_path / "tensorrt-int8-fp16.onnx"
+    onnx.save(small_graph(quantised="int8"), source)
+    model = small_graph(quantised="int8")
+    model.graph.node[-1].op_type = "Frobnicate"
+    onnx.save(model, half)
+    built = build_plan(source, tmp_path, "tensorrt-int8", PlanOptions("int8", half))
+    assert built.details["source_sha256"] == sha256_of(source)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "sigmoid (Frobnicate)" in told
+    assert "Building from tensorrt-int8.onnx in its place, whose rest is in float32" in told
+
+
 def test_a_graph_that_the_parser_refuses_is_told_by_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trt = pytest.importorskip("tensorrt_rtx")
     monkeypatch.setattr(plan, "vendor", lambda reason: trt)
-    monkeypatch.setattr(plan, "device", lambda: Device("GPU", "sm_86", 8000 * MB, False))
+    monkeypatch.setattr(plan, "device", lambda: Device("GPU", "sm_86", 8000 * MB, 8000 * MB, False))
     model = small_graph()
     model.graph.node[-1].op_type = "Frobnicate"
     onnx.save(model, tmp_path / "a.onnx")
@@ -402,6 +425,94 @@ def test_a_graph_that_the_parser_refuses_is_told_by_node(
         build_plan(tmp_path / "a.onnx", tmp_path, "tensorrt-fp32", PlanOptions())
 
 
-def test_float_does_not_go_to_the_accelerator(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--dla 1 computes in INT8 and 16 bits"):
-        build_plan(tmp_path / "a.onnx", tmp_path, "tensorrt-fp32", PlanOptions(dla=1))
+@pytest.mark.parametrize(
+    ("version", "precision", "told"),
+    [
+        ("10.3.0", "fp32", "does not compute in float32. Take --precision fp16"),
+        ("11.4.0.106", "fp32", "does not compute in float32. Take --precision fp16"),
+        ("8.6.1", "int8", "takes no Q/DQ from TensorRT 8.6.1, so INT8 would run on the GPU"),
+        ("10.7.0", "int8", "takes no Q/DQ from TensorRT 10.7.0, so INT8 would run on the GPU"),
+        ("10.3.0", "fp16", None),
+        ("11.4.0.106", "int8", None),
+    ],
+)
+def test_the_accelerator_is_not_given_what_it_would_leave_to_the_gpu(
+    version: str, precision: Any, told: str | None
+) -> None:
+    options = PlanOptions(precision=precision, dla=1)
+    if told is None:
+        check_accelerator(module(version), options)
+        return
+    with pytest.raises(UsageError, match=f"--dla 1: the accelerator {told}"):
+        check_accelerator(module(version), options)
+
+
+@pytest.mark.parametrize(
+    ("shown_gb", "told"), [(3.4, "4 GB"), (7.4, "8 GB"), (15.3, "16 GB"), (29.9, "32 GB")]
+)
+def test_modules_of_one_name_differ_by_their_memory(shown_gb: float, told: str) -> None:
+    trt = SimpleNamespace(__name__="tensorrt", __version__="10.3.0")
+    module = Device("Orin", "sm_87", int(shown_gb * 2**30), 1 << 30, True)
+    assert requirements(trt, module)["gpu"] == f"Orin sm_87 {told}"
+
+
+def loaded(engine: Any, *said: str) -> Any:
+    """A TensorRT whose runtime makes `engine` of any plan, and logs what is `said`."""
+
+    class Runtime:
+        def __init__(self, logger: Any) -> None:
+            for message in said:
+                logger.log(1, message)
+
+        def deserialize_cuda_engine(self, plan: bytes) -> Any:
+            return engine
+
+    return SimpleNamespace(
+        __version__="10.3.0",
+        ILogger=type("ILogger", (), {"ERROR": 1, "INTERNAL_ERROR": 0}),
+        LayerInformationFormat=SimpleNamespace(JSON=0),
+        Runtime=Runtime,
+    )
+
+
+def test_a_plan_that_its_own_builder_cannot_load_is_never_kept() -> None:
+    with pytest.raises(EngineError, match=r"cannot load the plan that it built: no memory$"):
+        plan._wider(loaded(None, "no memory"), b"plan", [])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"Layers": {}}'])
+def test_a_version_that_does_not_tell_its_layers_costs_no_plan(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inspector = SimpleNamespace(get_engine_information=lambda kind: text)
+    engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
+    assert plan._wider(loaded(engine), b"plan", ["conv"]) is None
+    assert "which convs run in INT8 is not known" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_file_that_is_no_timing_cache_is_not_overwritten(tmp_path: Path) -> None:
+    check_cache(None)
+    check_cache(tmp_path / "new")
+    save(tmp_path / "ours", b"kernels")
+    check_cache(tmp_path / "ours")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(UsageError, match=r"photo\.jpg: it is none of edgecv's.*Name another"):
+        check_cache(tmp_path / "photo.jpg")
+
+
+def test_a_build_that_fails_keeps_what_it_measured(
+    made: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Path] = []
+    monkeypatch.setattr(plan, "read_network", lambda trt, file: made)
+    monkeypatch.setattr(plan, "save_cache", lambda made, config, path: kept.append(path))
+    gpu = Device("GPU", "sm_86", 8000 * MB, 8000 * MB, False)
+
+    def build(made: Network, config: Any, title: str) -> bytes:
+        raise EngineError("out of memory")
+
+    monkeypatch.setattr(plan, "build_serialized", build)
+    options = PlanOptions(timing_cache=tmp_path / "kept")
+    with pytest.raises(EngineError, match="out of memory"):
+        plan._from_file(tmp_path / "a.onnx", made.vendor, gpu, "a", options)
+    assert kept == [tmp_path / "kept"]

@@ -32,7 +32,7 @@ class Cuda:
 
     def __init__(self) -> None:
         self.held: dict[int, Any] = {}
-        self.streams = self.launches = 0
+        self.streams = self.launches = self.handles = 0
         self.recording: list[Callable[[], None]] | None = None
         self.fails: dict[str, Any] = {}
 
@@ -43,8 +43,7 @@ class Cuda:
         mine = getattr(self, f"_{name}")
 
         def call(*arguments: Any) -> tuple[Any, ...]:
-            if name != "cudaGraphLaunch" and not name.startswith(("cudaGraph", "cudaStreamEnd")):
-                assert int(real(*arguments)[0]) != 0  # no driver
+            assert int(real(*arguments)[0]) != 0  # no driver
             if name in self.fails:
                 return (self.fails[name], None)
             given = mine(*arguments)
@@ -86,23 +85,26 @@ class Cuda:
         self.recording = []
 
     def _cudaStreamEndCapture(self, stream: Any) -> Any:
-        graph, self.recording = self.recording, None
-        return graph
+        work, self.recording = self.recording, None
+        return runtime.cudaGraph_t(self._hold(work))
 
-    def _cudaGraphInstantiate(self, graph: Any, flags: int) -> Any:
-        self.held[id(graph)] = graph
-        return SimpleNamespace(work=graph)
+    def _cudaGraphInstantiateWithFlags(self, graph: Any, flags: int) -> Any:
+        return runtime.cudaGraphExec_t(self._hold(self.held[int(graph)]))
 
     def _cudaGraphLaunch(self, graph: Any, stream: Any) -> None:
         self.launches += 1
-        for work in graph.work:
+        for work in self.held[int(graph)]:
             work()
 
     def _cudaGraphDestroy(self, graph: Any) -> None:
-        del self.held[id(graph)]
+        del self.held[int(graph)]
 
-    def _cudaGraphExecDestroy(self, graph: Any) -> None:
-        graph.work = None
+    _cudaGraphExecDestroy = _cudaGraphDestroy
+
+    def _hold(self, work: Any) -> int:
+        self.handles += 1
+        self.held[self.handles] = work
+        return self.handles
 
 
 class Plan:
@@ -115,7 +117,7 @@ class Plan:
             "boxes": (POINTS, 4),
             "scores": (POINTS, CLASSES),
         }
-        self.refuses = self.no_context = False
+        self.refuses = self.no_context = self.no_profile = False
         self.types = {"images": "UINT8", "boxes": "FLOAT", "scores": "FLOAT"}
 
     def create_execution_context(self) -> Any:
@@ -138,6 +140,10 @@ class Context:
         self._plan, self._cuda = plan, cuda
         self._addresses: dict[str, int] = {}
         self._count = 0
+
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
+        assert (profile_index, type(stream_handle)) == (0, int)
+        return not self._plan.no_profile
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self._count = shape[0]
@@ -248,6 +254,26 @@ def test_no_context_or_another_type_is_refused(cuda: Cuda) -> None:
         Request(plan, NAMES)
 
 
+def test_a_refused_profile_and_a_size_that_the_picture_decides_are_told(cuda: Cuda) -> None:
+    plan = Plan(cuda, (1, 8))
+    plan._shapes["boxes"] = (-1, 4)
+    with pytest.raises(EngineError, match=r"tensor boxes is \(8, -1, 4\): .*without NMS"):
+        Request(plan, NAMES)
+    plan.no_profile = True
+    with pytest.raises(EngineError, match="only profile"):
+        Request(plan, NAMES)
+
+
+def test_one_release_that_fails_leaves_no_other_undone(cuda: Cuda) -> None:
+    request = Request(Plan(cuda, (1, 1)), NAMES)
+    cuda.fails["cudaFree"] = runtime.cudaError_t.cudaErrorLaunchFailure
+    with pytest.raises(EngineError, match="cudaErrorLaunchFailure"):
+        request.close()
+    assert len(cuda.held) == 3, "more than what cudaFree has refused"
+    assert cuda.streams == 0
+    cuda.held.clear()
+
+
 # the whole engine, over that CUDA
 
 
@@ -269,23 +295,24 @@ def here(cuda: Cuda, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         engine_host_code_allowed = False
 
         def __init__(self, logger: Any) -> None:
-            pass
+            self.logger = logger
 
         def deserialize_cuda_engine(self, plan: bytes) -> Any:
             assert plan == b"plan"
+            if machine.loads is None:
+                self.logger.log(ILogger.ERROR, "Magic tag does not match")
             machine.code_allowed = self.engine_host_code_allowed
             return machine.loads
 
-    class Logger:
-        ERROR = 1
+    class ILogger:
+        ERROR, INTERNAL_ERROR = 1, 0
 
-        def __init__(self, level: int) -> None:
-            pass
-
-    trt = SimpleNamespace(__name__="tensorrt", __version__="10.3.0", Runtime=Runtime, Logger=Logger)
+    trt = SimpleNamespace(
+        __name__="tensorrt", __version__="10.3.0", Runtime=Runtime, ILogger=ILogger
+    )
     monkeypatch.setattr(tensorrt, "why_not_here", lambda: None)
     monkeypatch.setattr("edgecv.engines.tensorrt.runtime.vendor", lambda reason: trt)
-    gpu = Device("Orin", "sm_87", 1 << 32, True)
+    gpu = Device("Orin", "sm_87", 7 << 30, 1 << 32, True)
     monkeypatch.setattr("edgecv.engines.tensorrt.runtime.device", lambda: gpu)
     return machine
 
@@ -297,7 +324,7 @@ def variant_of(bundle: Bundle, **changes: Any) -> Variant:
         engine="tensorrt",
         precision="fp32",
         file="engines/tensorrt-fp32.0.plan",
-        requires=changes.pop("requires", {"tensorrt": "10.3.0", "gpu": "Orin sm_87"}),
+        requires=changes.pop("requires", {"tensorrt": "10.3.0", "gpu": "Orin sm_87 8 GB"}),
         details={**details, **changes},
     )
 
@@ -316,8 +343,8 @@ def test_a_damaged_plan_is_refused_with_the_command_that_builds_it(
     bundle: Bundle, here: SimpleNamespace
 ) -> None:
     here.loads = None
-    again = r"edgecv build \S+ --engine tensorrt --batch 1:4:8$"
-    with pytest.raises(EngineError, match="TensorRT cannot load it.*" + again):
+    again = r"edgecv build \S+ --engine tensorrt --precision fp32 --batch 1:4:8$"
+    with pytest.raises(EngineError, match=r"cannot load it \(Magic tag .* match\).*" + again):
         open_engine(bundle, variant_of(bundle, asked={"batch": "1:4:8"}))
 
 
@@ -333,7 +360,7 @@ def test_a_stale_plan_is_refused_with_the_command_that_builds_it(bundle: Bundle)
 def test_only_a_plan_that_was_built_to_last_brings_code_of_its_own(
     bundle: Bundle, here: SimpleNamespace
 ) -> None:
-    older = {"tensorrt": "8.6.1", "gpu": "Orin sm_87"}
+    older = {"tensorrt": "8.6.1", "gpu": "Orin sm_87 8 GB"}
     with open_engine(bundle, variant_of(bundle)):
         assert not here.code_allowed
     lasting = variant_of(bundle, requires=older, asked={"version_compatible": True})

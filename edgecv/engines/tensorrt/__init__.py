@@ -95,7 +95,7 @@ def open(bundle: Bundle, variant: Variant, *, threads: int | None, requests: int
         EngineError: the file does not fit this machine.
     """
     path, spec = bundle.path(variant.file), bundle.spec
-    asked = options_line(variant.details.get("asked", {}))
+    asked = options_line({"precision": variant.precision, **variant.details.get("asked", {})})
     again = f"Build it here: edgecv build {bundle.folder} --engine tensorrt{asked}"
     missing = why_not_here()
     if path.suffix == ".plan":

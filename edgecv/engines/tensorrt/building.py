@@ -13,7 +13,13 @@ from edgecv.errors import EngineError
 from edgecv.progress import Advance, bar
 
 # how TensorRT says that there was not enough memory
-_MEMORY = ("OutOfMemory", "out of memory", "insufficient memory", "Could not find any impl")
+_MEMORY = (
+    "OutOfMemory",
+    "out of memory",
+    "insufficient memory",
+    "could not be allocated",
+    "Could not find any impl",
+)
 
 
 def build_serialized(made: Network, config: Any, title: str) -> bytes:

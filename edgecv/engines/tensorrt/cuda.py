@@ -29,12 +29,13 @@ class Device(NamedTuple):
     Attributes:
         name: as the driver gives it.
         capability: e.g. sm_87.
-        free_bytes: of its memory.
+        total_bytes, free_bytes: of its memory.
         unified: CPU and GPU share the memory, as on a Jetson.
     """
 
     name: str
     capability: str
+    total_bytes: int
     free_bytes: int
     unified: bool
 
@@ -52,7 +53,7 @@ def cudart() -> Any:
     except ImportError:
         pass
     try:
-        from cuda import cudart as older  # cuda-python 11 and 12.0 to 12.5, for JetPack 5
+        from cuda import cudart as older  # cuda-python up to 12.5
 
         return older
     except ImportError as error:
@@ -82,7 +83,7 @@ def device() -> Device:
     """
     cuda = cudart()
     found = checked(cuda.cudaGetDeviceProperties(0))[0]
-    free_bytes, _ = checked(cuda.cudaMemGetInfo())
+    free_bytes, total_bytes = map(int, checked(cuda.cudaMemGetInfo()))
     name = found.name.decode() if isinstance(found.name, bytes) else str(found.name)
     capability = f"sm_{found.major}{found.minor}"
-    return Device(name, capability, int(free_bytes), bool(found.integrated))
+    return Device(name, capability, total_bytes, free_bytes, bool(found.integrated))

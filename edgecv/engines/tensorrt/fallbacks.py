@@ -9,6 +9,9 @@ from typing import Any
 
 from edgecv.engines.tensorrt.network import Network
 
+# what carries a layer's name without computing it: "Reformatting CopyNode for Input 0 to conv1"
+_MOVERS = ("Reformat", "NoOp")
+
 
 def quantised_convs(made: Network) -> list[str]:
     """Names of the convs that read integers, as the file says: behind a DequantizeLinear."""
@@ -28,23 +31,30 @@ def not_on_dla(made: Network, config: Any) -> list[str]:
 
 
 def inspect(engine: Any, trt: Any) -> list[dict[str, Any]]:
-    """What a loaded plan tells about each of its layers."""
+    """What a loaded plan tells about each of its layers.
+
+    Raises:
+        ValueError: it tells something else.
+    """
     inspector = engine.create_engine_inspector()
-    text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
-    rows = json.loads(text)["Layers"]
-    return [row for row in rows if isinstance(row, dict)]
+    told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    if not isinstance(told, dict) or not isinstance(told.get("Layers"), list):
+        raise ValueError("no list of layers")
+    return [row for row in told["Layers"] if isinstance(row, dict)]
 
 
 def not_in_int8(rows: Collection[dict[str, Any]], quantised: Collection[str]) -> list[str]:
     """Those of the quantised convs that the plan computes in a wider type.
 
     Args:
-        rows: of `inspect`: "Name", "Metadata" with the nodes it is made of, and "Inputs" whose
-            "Format/Datatype" names the type in words.
+        rows: of `inspect`: "Name", "LayerType", "Metadata" with the nodes it is made of, and
+            "Inputs" whose "Format/Datatype" names the type in words.
         quantised: names of convs that the file wants in INT8.
     """
     wider = set()
     for row in rows:
+        if row.get("LayerType") in _MOVERS:
+            continue
         inputs = row.get("Inputs") or [{}]
         if "int8" in str(inputs[0].get("Format/Datatype", "int8")).lower():
             continue

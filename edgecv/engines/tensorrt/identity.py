@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,20 @@ _FOLLOWS = {(8, 10), (10, 11)}
 
 
 def requirements(trt: Any, device: Device) -> dict[str, str]:
-    """Version and GPU, as a plan's variant requires them."""
-    return {trt.__name__: str(trt.__version__), "gpu": f"{device.name} {device.capability}"}
+    """Version and GPU, as a plan's variant requires them.
+
+    The GPUs of all Orin modules have one name and differ in size. Their number of multiprocessors
+    changes with the power mode, which must not make a plan stale; their memory does not.
+    """
+    gpu = f"{device.name} {device.capability}"
+    if device.unified:
+        gpu += f" {_module_gb(device.total_bytes)} GB"
+    return {trt.__name__: str(trt.__version__), "gpu": gpu}
+
+
+def _module_gb(total_bytes: int) -> int:
+    """What a module is sold with, a power of two; the system shows a little less."""
+    return 1 << math.ceil(math.log2(total_bytes / 2**30))
 
 
 def check_requirements(

@@ -81,7 +81,7 @@ def read_network(trt: Any, source: Path) -> Network:
         EngineError: TensorRT does not start, as where it finds no driver.
     """
     messages: list[str] = []
-    log = _logger(trt, messages)
+    log = collector(trt, messages)
     try:
         builder = trt.Builder(log)
     except TypeError as error:  # pybind11's word for a constructor that gave nothing
@@ -99,7 +99,9 @@ def read_network(trt: Any, source: Path) -> Network:
     return Network(trt, builder, network, parser, refusals, is_strongly_typed(trt), messages)
 
 
-def _logger(trt: Any, messages: list[str]) -> Any:
+def collector(trt: Any, messages: list[str]) -> Any:
+    """A logger of TensorRT that prints nothing, and adds errors to `messages`."""
+
     class Log(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgecv.bundle import sha256_of
 from edgecv.device.memory import read_memory
@@ -14,11 +14,31 @@ from edgecv.engines.tensorrt.config import OPEN_BATCH, flag_names, make_config, 
 from edgecv.engines.tensorrt.cuda import Device, device
 from edgecv.engines.tensorrt.fallbacks import inspect, not_in_int8, not_on_dla, quantised_convs
 from edgecv.engines.tensorrt.identity import requirements
-from edgecv.engines.tensorrt.network import Network, is_strongly_typed, read_network, vendor
+from edgecv.engines.tensorrt.network import (
+    Network,
+    collector,
+    is_strongly_typed,
+    read_network,
+    vendor,
+)
 from edgecv.engines.tensorrt.options import PlanOptions
-from edgecv.engines.tensorrt.timing_cache import default_cache, load_cache, save_cache
+from edgecv.engines.tensorrt.timing_cache import check_cache, default_cache, load_cache, save_cache
 from edgecv.errors import EngineError, UsageError
 from edgecv.progress import say
+
+
+class _Made(NamedTuple):
+    """What became of a file.
+
+    Attributes:
+        file: the ONNX file.
+        plan: its bytes.
+        details: of the variant.
+    """
+
+    file: Path
+    plan: bytes
+    details: dict[str, Any]
 
 
 def build_plan(source: Path, folder: Path, name: str, options: PlanOptions) -> Built:
@@ -38,53 +58,95 @@ def build_plan(source: Path, folder: Path, name: str, options: PlanOptions) -> B
         UsageError: the network or this device does not allow what is asked for.
         EngineError: TensorRT refuses the graph, naming the nodes, or cannot build it.
     """
-    if options.dla is not None and options.precision == "fp32":
-        raise UsageError(f"--dla {options.dla} computes in INT8 and 16 bits: take --precision int8")
     trt, gpu, start = vendor(f"building {name}"), device(), time.perf_counter()
-    file = typed_source(trt, source, options)
+    check_accelerator(trt, options)
+    check_cache(options.timing_cache)
+    made = _first_of(typed_sources(trt, source, options), trt, gpu, name, options)
+    path = folder / f"{name}.plan"
+    path.write_bytes(made.plan)
+    path = path.rename(folder / f"{name}.{sha256_of(path)[:8]}.plan")
+    details = {
+        "source_sha256": sha256_of(made.file),
+        **made.details,
+        "asked": options.asked(),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+    return Built(path.name, details, requirements(trt, gpu))
+
+
+def check_accelerator(trt: Any, options: PlanOptions) -> None:
+    """Refuse what the Deep Learning Accelerator does not compute.
+
+    It takes no Q/DQ: TensorRT gives it INT8 by ranges of tensors, or from types that the network
+    itself has. With Q/DQ a version of the first kind would leave nearly all to the GPU.
+
+    Raises:
+        UsageError: saying what it does compute.
+    """
+    if options.dla is None or options.precision == "fp16":
+        return
+    what = "does not compute in float32"
+    if options.precision == "int8":
+        if is_strongly_typed(trt):
+            return
+        what = f"takes no Q/DQ from TensorRT {trt.__version__}, so INT8 would run on the GPU"
+    raise UsageError(f"--dla {options.dla}: the accelerator {what}. Take --precision fp16")
+
+
+def typed_sources(trt: Any, source: Path, options: PlanOptions) -> tuple[Path, ...]:
+    """The files that say the types as this version wants them, the best first.
+
+    Raises:
+        EngineError: it keeps the file's types, and there is no file in 16 bits.
+    """
+    if options.precision == "fp32" or not is_strongly_typed(trt):
+        return (source,)
+    if options.half is not None:
+        return (options.half,) if options.precision == "fp16" else (options.half, source)
+    told = f"{source}: TensorRT {trt.__version__} keeps the types of the file, and beside it is "
+    again = "Make it: edgecv compress with the section quantize"
+    if options.precision == "fp16":
+        raise EngineError(f"{told}none in 16 bits. {again}")
+    say(f"{told}none whose rest is in 16 bits: what is not INT8 runs in float32. {again}")
+    return (source,)
+
+
+def _first_of(
+    files: tuple[Path, ...], trt: Any, gpu: Device, name: str, options: PlanOptions
+) -> _Made:
+    """The first that TensorRT builds. It does not build every mixture of types on every GPU."""
+    file, *others = files
+    try:
+        return _from_file(file, trt, gpu, name, options)
+    except EngineError as error:
+        if not others:
+            raise
+        say(f"{error}. Building from {others[0].name} in its place, whose rest is in float32")
+        return _first_of(tuple(others), trt, gpu, name, options)
+
+
+def _from_file(file: Path, trt: Any, gpu: Device, name: str, options: PlanOptions) -> _Made:
     made = read_network(trt, file)
     check_accepted(made, file)
-    limit = workspace_bytes(options.workspace_mb, _free(gpu), gpu.unified)
+    limit = workspace_bytes(options.workspace_mb, free_bytes(gpu), gpu.unified)
     config = make_config(made, options, limit)
     cache = options.timing_cache or default_cache(trt.__version__, gpu.capability)
     load_cache(made, config, cache)
     # before: the build may change what the network says
     outside = not_on_dla(made, config) if options.dla is not None else []
     integers = quantised_convs(made)
-    plan = build_serialized(made, config, f"building {name}")
-    save_cache(made, config, cache)
-    path = folder / f"{name}.plan"
-    path.write_bytes(plan)
-    path = path.rename(folder / f"{name}.{sha256_of(path)[:8]}.plan")
+    try:
+        plan = build_serialized(made, config, f"building {name}")
+    finally:  # a build that was stopped, or ran out of memory, has measured as well
+        save_cache(made, config, cache)
     details = {
-        "source_sha256": sha256_of(file),
         "flags": flag_names(made, options),
         "typed_by": "file" if made.strongly_typed else "builder",
-        "asked": options.asked(),
         "batch": list(options.batch or OPEN_BATCH) if made.dynamic else None,
         "not_on_dla": outside,
         "not_in_int8": _wider(trt, plan, integers),
-        "seconds": round(time.perf_counter() - start, 1),
     }
-    return Built(path.name, details, requirements(trt, gpu))
-
-
-def typed_source(trt: Any, source: Path, options: PlanOptions) -> Path:
-    """The file that says the types as this version wants them.
-
-    Raises:
-        EngineError: it keeps the file's types, and there is no file in 16 bits.
-    """
-    if options.precision == "fp32" or not is_strongly_typed(trt):
-        return source
-    if options.half is not None:
-        return options.half
-    told = f"{source}: TensorRT {trt.__version__} keeps the types of the file, and beside it is "
-    again = "Make it: edgecv compress with the section quantize"
-    if options.precision == "fp16":
-        raise EngineError(f"{told}none in 16 bits. {again}")
-    say(f"{told}none whose rest is in 16 bits: what is not INT8 runs in float32. {again}")
-    return source
+    return _Made(file, plan, details)
 
 
 def check_accepted(made: Network, source: Path) -> None:
@@ -98,18 +160,32 @@ def check_accepted(made: Network, source: Path) -> None:
         raise EngineError(f"{source}: TensorRT cannot read {len(made.refusals)} nodes: {told}")
 
 
-def _free(gpu: Device) -> int:
-    # the system gives back its cache when asked, which CUDA does not count as free
+def free_bytes(gpu: Device) -> int:
+    """Memory that a build may take.
+
+    Where CPU and GPU share it, the system gives back its cache when asked, which CUDA does not
+    count as free.
+    """
     available = read_memory().available_gb if gpu.unified else None
     return gpu.free_bytes if available is None else int(available * 1e9)
 
 
-def _wider(trt: Any, plan: bytes, integers: list[str]) -> list[str]:
-    """Convs that the plan computes wider than the file says; only a loaded plan tells."""
-    if not integers:
-        return []
-    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+def _wider(trt: Any, plan: bytes, integers: list[str]) -> list[str] | None:
+    """Convs that the plan computes wider than the file says; None: this version does not tell.
+
+    Raises:
+        EngineError: the plan cannot be loaded.
+    """
+    messages: list[str] = []
+    runtime = trt.Runtime(collector(trt, messages))
     if hasattr(runtime, "engine_host_code_allowed"):
         runtime.engine_host_code_allowed = True  # of a plan that lasts; it was built just now
     engine = runtime.deserialize_cuda_engine(plan)
-    return [] if engine is None else not_in_int8(inspect(engine, trt), integers)
+    if engine is None:
+        told = "; ".join(messages[-3:]) or "it gives no reason"
+        raise EngineError(f"TensorRT {trt.__version__} cannot load the plan that it built: {told}")
+    try:
+        return not_in_int8(inspect(engine, trt), integers)
+    except ValueError as error:
+        say(f"which convs run in INT8 is not known: TensorRT {trt.__version__} tells {error}")
+        return None

@@ -49,6 +49,10 @@ class Request:
         self._graph: Any = None
         with ExitStack() as held:
             self._stream = self._made(held)
+            if fewest != most and not self._context.set_optimization_profile_async(
+                0, int(self._stream)
+            ):  # TensorRT 8 chooses it by itself for the first context only
+                raise EngineError("TensorRT refuses the plan's only profile for a second request")
             self._set_batch(most)  # first: the sizes of the outputs follow from it
             self._buffers = {name: self._buffer(held, engine, name) for name in names}
             if fewest == most:
@@ -78,8 +82,10 @@ class Request:
         return [self._buffers[name].host[:count].astype(np.float32) for name in self._outputs]
 
     def close(self) -> None:
-        self._held.close()
-        self._context = None  # before the engine, which it reads
+        try:
+            self._held.close()
+        finally:
+            self._context = None  # before the engine, which it reads
 
     def _made(self, held: ExitStack) -> Any:
         flags = self._cuda.cudaStreamNonBlocking
@@ -92,13 +98,19 @@ class Request:
         if kind not in _TYPES:
             raise EngineError(f"tensor {name} is {kind}; expected one of {', '.join(_TYPES)}")
         shape = tuple(self._context.get_tensor_shape(name))
+        if min(shape) < 0:
+            raise EngineError(
+                f"tensor {name} is {shape}: its size depends on what is in the picture. Export "
+                "the network without NMS: edgecv compress"
+            )
         size = int(np.prod(shape)) * np.dtype(_TYPES[kind]).itemsize
         pinned = int(checked(self._cuda.cudaHostAlloc(size, self._cuda.cudaHostAllocDefault))[0])
         held.callback(lambda: checked(self._cuda.cudaFreeHost(pinned)))
         device = int(checked(self._cuda.cudaMalloc(size))[0])
         held.callback(lambda: checked(self._cuda.cudaFree(device)))
         raw = (ctypes.c_uint8 * size).from_address(pinned)
-        self._context.set_tensor_address(name, device)
+        if not self._context.set_tensor_address(name, device):
+            raise EngineError(f"TensorRT refuses the memory of tensor {name}")
         return _Buffer(np.ctypeslib.as_array(raw).view(_TYPES[kind]).reshape(shape), device)
 
     def _set_batch(self, count: int) -> None:
@@ -133,13 +145,13 @@ class Request:
             try:
                 self._enqueue()
             finally:  # or the stream would go on recording
-                ended = cuda.cudaStreamEndCapture(self._stream)
-            graph = checked(ended)[0]
-            recorded = checked(cuda.cudaGraphInstantiate(graph, 0))[0]
+                graph = checked(cuda.cudaStreamEndCapture(self._stream))[0]
+                held.callback(lambda: checked(cuda.cudaGraphDestroy(graph)))
+            # of all versions of CUDA the same, unlike cudaGraphInstantiate
+            recorded = checked(cuda.cudaGraphInstantiateWithFlags(graph, 0))[0]
         except EngineError as error:
             say(f"no CUDA graph of this plan ({error}); its layers start one by one")
             return None
-        held.callback(lambda: checked(cuda.cudaGraphDestroy(graph)))
         held.callback(lambda: checked(cuda.cudaGraphExecDestroy(recorded)))
         return recorded
 

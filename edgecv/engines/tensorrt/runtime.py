@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any
 
@@ -10,7 +11,7 @@ from edgecv.bundle import Bundle, Variant
 from edgecv.engines._engine import Call
 from edgecv.engines.tensorrt.cuda import device
 from edgecv.engines.tensorrt.identity import check_requirements, requirements
-from edgecv.engines.tensorrt.network import vendor
+from edgecv.engines.tensorrt.network import collector, vendor
 from edgecv.engines.tensorrt.request import Request
 from edgecv.errors import EngineError
 from edgecv.types import Array, Image
@@ -35,19 +36,21 @@ def open_plan(
     trt = vendor(f"opening {path.name}")
     lasting = bool(variant.details.get("asked", {}).get("version_compatible"))
     check_requirements(path, variant.requires, requirements(trt, device()), lasting, again)
-    runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+    messages: list[str] = []
+    runtime = trt.Runtime(collector(trt, messages))
     if lasting:
         # such a plan brings code of the version that made it; its hash has been checked
         runtime.engine_host_code_allowed = True
     engine = runtime.deserialize_cuda_engine(path.read_bytes())
     if engine is None:
-        raise EngineError(f"{path}: TensorRT cannot load it. {again}")
+        told = "".join(f" ({message})" for message in messages[-1:])
+        raise EngineError(f"{path}: TensorRT cannot load it{told}. {again}")
     names = (spec.input.name, spec.output.boxes, spec.output.scores)
     made: list[Request] = []
     try:
         for _ in range(requests):
             made.append(Request(engine, names))
-    except EngineError:
+    except BaseException:
         _close(made)
         raise
     return _caller(made), lambda: _close(made)
@@ -69,8 +72,9 @@ def _caller(requests: list[Request]) -> Call:
 
 
 def _close(requests: list[Request]) -> None:
-    while requests:
-        requests.pop().close()
+    with ExitStack() as closing:  # one that fails leaves none of the others open
+        while requests:
+            closing.callback(requests.pop().close)
 
 
 def check_source(bundle: Bundle, variant: Variant, again: str) -> None:

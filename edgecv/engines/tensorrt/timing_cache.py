@@ -13,12 +13,32 @@ from typing import Any
 
 from edgecv.cache import cache_folder
 from edgecv.engines.tensorrt.network import Network
+from edgecv.errors import UsageError
 from edgecv.progress import say
+
+_MAGIC = b"edgecv-timing/1 "
 
 
 def default_cache(version: str, capability: str) -> Path:
     """The file for a version and a kind of GPU, which no other understands."""
     return cache_folder() / "tensorrt" / f"{version}-{capability}.timing"
+
+
+def check_cache(path: Path | None) -> None:
+    """Refuse to replace a file that the user named and that no build of edgecv wrote.
+
+    Raises:
+        UsageError: saying so.
+    """
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as stream:
+        begin = stream.read(len(_MAGIC))
+    if begin and begin != _MAGIC:
+        raise UsageError(
+            f"--timing-cache {path}: it is none of edgecv's, and would be overwritten. "
+            "Name another file, which need not exist"
+        )
 
 
 def load_cache(made: Network, config: Any, path: Path) -> None:
@@ -52,7 +72,7 @@ def _read(path: Path) -> tuple[bytes, str | None]:
 
 
 def _head(content: bytes) -> bytes:
-    return b"edgecv-timing/1 " + hashlib.sha256(content).hexdigest().encode()
+    return _MAGIC + hashlib.sha256(content).hexdigest().encode()
 
 
 def _set(config: Any, content: bytes) -> bool:
