@@ -241,8 +241,10 @@ def test_the_quantised_network_in_16_bits_says_the_same_in_two_engines_and_is_ac
     assert told["int8"]["sqnr_db"] > told["int8"]["float32_sqnr_db"] - 1
     assert set(json.loads(bundle.path(FLOAT32_FILE).read_text())["int8"]) == DECODED
     (batch, *_) = shown
-    (expected,) = [Runner(model, ["boxes", "scores"])(batch)]
-    for precision, tolerance in (("fp16", 0.01), ("int8", 0.2)):
+    in_float32 = onnx.load(bundle.path("onnx/tensorrt-int8.onnx"))
+    # against the same in float32: INT8 rounds a few values of 16 bits to the next step
+    for precision, of, tolerance in (("fp16", model, 0.01), ("int8", in_float32, 0.02)):
+        expected = Runner(of, ["boxes", "scores"])(batch)
         for engine in ("onnxruntime", "openvino"):
             variant = Variant(
                 name=f"{engine}-half", engine=engine, precision="fp16", file=HALF_FILES[precision]
