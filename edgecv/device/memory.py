@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecv.device.sysfs import read_text
+from edgecv.device.sysfs import number_of, read_text
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,11 @@ class Memory:
 
 
 def read_memory(root: Path = Path("/")) -> Memory:
-    """What /proc tells."""
-    sizes = {
-        name: float(rest.split()[0]) * 1024 / 1e9
-        for name, colon, rest in (
-            line.partition(":") for line in (read_text(root / "proc/meminfo") or "").splitlines()
-        )
-        if colon and rest.split()
-    }
-    swaps = [line.split() for line in (read_text(root / "proc/swaps") or "").splitlines()[1:]]
-    on = {columns[0]: float(columns[2]) * 1024 / 1e9 for columns in swaps if len(columns) > 2}
+    """What /proc tells; a line that is not as the kernel writes it tells nothing."""
+    pairs = (line.partition(":") for line in _lines(root / "proc/meminfo"))
+    sizes = _sizes_gb((name, rest.split()[:1]) for name, _, rest in pairs)
+    swaps = [line.split() for line in _lines(root / "proc/swaps")[1:]]
+    on = _sizes_gb((" ".join(columns[:1]), columns[2:3]) for columns in swaps)
     zram = {name for name in on if "zram" in name}
     return Memory(
         _rounded(sizes.get("MemTotal")),
@@ -45,6 +41,16 @@ def read_memory(root: Path = Path("/")) -> Memory:
         round(sum(size for name, size in on.items() if name not in zram), 1),
         tuple(name for name in on if name not in zram),
     )
+
+
+def _lines(path: Path) -> list[str]:
+    return (read_text(path) or "").splitlines()
+
+
+def _sizes_gb(rows: Iterable[tuple[str, list[str]]]) -> dict[str, float]:
+    """GB of each name; rows are a name and its KiB, or nothing."""
+    sizes = ((name, number_of(kib[0]) if kib else None) for name, kib in rows)
+    return {name: size * 1024 / 1e9 for name, size in sizes if size is not None}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 
@@ -18,12 +19,17 @@ def read_text(path: Path) -> str | None:
 
 
 def read_number(path: Path) -> float | None:
-    """The number that a file holds; None where it holds none or cannot be read.
+    """The finite number that a file holds; None where it holds none or cannot be read.
 
     A sensor that is switched off has a file whose reading fails.
     """
-    text = read_text(path)
+    return number_of(read_text(path) or "")
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that a word is, or None: JSON knows neither nan nor inf."""
     try:
-        return None if text is None else float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

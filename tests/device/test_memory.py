@@ -22,3 +22,15 @@ def test_swap_is_told_with_what_it_is_on(tmp_path: Path) -> None:
 
 def test_a_system_without_proc_tells_nothing(tmp_path: Path) -> None:
     assert read_memory(tmp_path) == Memory(None, None, 0, 0, ())
+
+
+def test_lines_that_the_kernel_does_not_write_so_tell_nothing(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text(
+        "MemTotal: much kB\nMemAvailable: nan kB\nMemFree:\nno colon\n\nMemTotal 5\n"
+    )
+    (tmp_path / "proc/swaps").write_text(
+        "Filename Type Size Used Priority\n/dev/a partition big 0 -2\n/dev/b partition\n\n"
+        "/dev/c partition inf 0 -2\n/dev/d partition 1953125 0 -2\n"
+    )
+    assert read_memory(tmp_path) == Memory(None, None, 0, 2.0, ("/dev/d",))

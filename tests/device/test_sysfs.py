@@ -14,6 +14,10 @@ from edgecv.device.sysfs import read_number, read_text
         (b"-5", "-5", -5.0),
         (b"name\0", "name", None),
         (b"", "", None),
+        # JSON has no such numbers
+        (b"nan\n", "nan", None),
+        (b"-inf\n", "-inf", None),
+        (b"1e999\n", "1e999", None),
         (b"\xff\n", "\ufffd", None),
     ],
 )
