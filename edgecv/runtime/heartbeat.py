@@ -39,19 +39,20 @@ class Heartbeat:
         """To be called several times a second; says WATCHDOG=1 while there are new results.
 
         A stream that is broken or ended gives none, and a new start would not help it: where all
-        are, the run is not stuck.
+        are, the run is not stuck, and it is ready although it waits for them.
         """
         processed, streams = stats.processed, stats.streams.values()
+        gone = all(one.broken or one.ended for one in streams)
         if not self._ready:
-            if not processed:
+            if not processed and not gone:
                 return
             self._ready = True
-            self._say("READY=1")
+            self._say("READY=1", _status(stats))
         if now() - self._told_s < self._every_s:
             return
-        if processed > self._processed or all(one.broken or one.ended for one in streams):
+        if processed > self._processed or gone:
             self._processed, self._told_s = processed, now()
-            self._say("WATCHDOG=1", f"STATUS={processed} frames")
+            self._say("WATCHDOG=1", _status(stats))
 
     def stop(self) -> None:
         """The run has been asked to end, and finishes what it has begun."""
@@ -69,3 +70,10 @@ class Heartbeat:
                 sender.sendto("\n".join(lines).encode(), self._address)
             except OSError:
                 return
+
+
+def _status(stats: Stats) -> str:
+    """The line of `systemctl status`."""
+    lost = [name for name, one in stats.streams.items() if one.broken and not one.ended]
+    waiting = f"; waiting for {', '.join(lost)}" if lost else ""
+    return f"STATUS={stats.processed} frames{waiting}"

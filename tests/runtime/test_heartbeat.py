@@ -68,7 +68,32 @@ def test_a_run_is_ready_with_its_first_result(manager: socket.socket, time_s: li
     time_s[0] += 0.1
     for _ in range(3):
         beating.beat(stats)
-    assert said(manager) == ["READY=1", "WATCHDOG=1\nSTATUS=1 frames"]
+    assert said(manager) == ["READY=1\nSTATUS=1 frames", "WATCHDOG=1\nSTATUS=1 frames"]
+
+
+def test_a_run_whose_cameras_are_all_away_is_ready_and_says_for_which_it_waits(
+    manager: socket.socket, time_s: list[float]
+) -> None:
+    stats = Stats(["door", "yard"])
+    beating = Heartbeat(environment(manager, WATCHDOG_USEC=SECOND_US))
+    stats.streams["door"].broken = True
+    beating.beat(stats)
+    assert said(manager) == []  # the yard may still come
+    stats.streams["yard"].broken = True
+    beating.beat(stats)
+    assert said(manager) == ["READY=1\nSTATUS=0 frames; waiting for door, yard"]
+    for _ in range(3):
+        time_s[0] += 0.3
+        beating.beat(stats)
+        assert said(manager) == ["WATCHDOG=1\nSTATUS=0 frames; waiting for door, yard"]
+    stats.streams["yard"].broken = False
+    for _ in range(10):  # it is back, and nothing comes of it
+        time_s[0] += 0.3
+        beating.beat(stats)
+    assert said(manager) == []
+    stats.streams["yard"].processed = 1
+    beating.beat(stats)
+    assert said(manager) == ["WATCHDOG=1\nSTATUS=1 frames; waiting for door"]
 
 
 def test_the_watchdog_is_fed_while_there_are_new_results(
@@ -94,7 +119,7 @@ def test_the_watchdog_is_fed_while_there_are_new_results(
     assert said(manager) == []
     stream.processed += 1
     beating.beat(stats)
-    assert said(manager) == ["WATCHDOG=1\nSTATUS=41 frames"]
+    assert said(manager) == ["WATCHDOG=1\nSTATUS=41 frames; waiting for b"]
 
 
 @pytest.mark.parametrize("gone", ["broken", "ended"])
@@ -109,7 +134,8 @@ def test_cameras_that_are_gone_are_no_reason_to_start_again(
         said(manager)
         time_s[0] += 0.3
         beating.beat(stats)
-        assert said(manager) == ["WATCHDOG=1\nSTATUS=1 frames"]
+        waiting = "; waiting for a" if gone == "broken" else ""
+        assert said(manager) == [f"WATCHDOG=1\nSTATUS=1 frames{waiting}"]
 
 
 def test_without_a_watchdog_the_status_changes_now_and_then(
@@ -146,12 +172,11 @@ def test_a_manager_that_is_gone_or_does_not_listen_holds_nothing_up(tmp_path: Pa
             Heartbeat({"NOTIFY_SOCKET": str(tmp_path / "deaf")}).stop()
 
 
-def test_edgecv_run_says_ready_watchdog_and_stopping(
-    tmp_path: Path, manager: socket.socket
-) -> None:
+def running(tmp_path: Path, manager: socket.socket, source: str) -> subprocess.Popen[bytes]:
+    """`edgecv run`, as systemd starts it."""
     bundle = null_bundle(tmp_path / "bundle").folder
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edgecv", "run", str(bundle), "--source", "conveyor://"],
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgecv", "run", str(bundle), "--source", source],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={
@@ -161,8 +186,14 @@ def test_edgecv_run_says_ready_watchdog_and_stopping(
             "PYTHONPATH": ":".join(filter(None, sys.path)),
         },
     )
+
+
+def test_edgecv_run_says_ready_watchdog_and_stopping(
+    tmp_path: Path, manager: socket.socket
+) -> None:
+    process = running(tmp_path, manager, "conveyor://")
     try:
-        assert manager.recv(1000) == b"READY=1"
+        assert manager.recv(1000).startswith(b"READY=1\nSTATUS=")
         for _ in range(3):
             assert manager.recv(1000).startswith(b"WATCHDOG=1\nSTATUS=")
         begun = time.monotonic()
@@ -171,6 +202,21 @@ def test_edgecv_run_says_ready_watchdog_and_stopping(
             assert told.startswith(b"WATCHDOG=1")
         assert process.wait(30) == 0
         assert time.monotonic() - begun < 30
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_edgecv_run_is_ready_without_its_camera(tmp_path: Path, manager: socket.socket) -> None:
+    # nothing listens at port 1
+    process = running(tmp_path, manager, "rtsp://me:secret@127.0.0.1:1/door")
+    try:
+        waiting = b"STATUS=0 frames; waiting for 127.0.0.1-door"
+        assert manager.recv(1000) == b"READY=1\n" + waiting
+        for _ in range(2):
+            assert manager.recv(1000) == b"WATCHDOG=1\n" + waiting
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
     finally:
         process.kill()
         process.wait()
