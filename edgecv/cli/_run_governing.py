@@ -10,15 +10,13 @@ import click
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli._run_engine import runs_here
 from edgecv.errors import UsageError
-from edgecv.metrics.latency import fingerprint
+from edgecv.metrics.speeds import speeds_here
 from edgecv.runtime.governing import Governing
 from edgecv.runtime.governor import Gear, Target, gears_of
 from edgecv.runtime.stats import Stats
 from edgecv.runtime.switched import SwitchedEngine
 from edgecv.runtime.turns import Turns
 
-# what makes two machines one, for figures that were measured on it
-SAME = ("cpu", "architecture", "board", "cores_available")
 # of the own speed: an engine that is not so much quicker is not worth a change
 QUICKER = 1.1
 
@@ -69,21 +67,12 @@ def governing_of(
 def gears_here(bundle: Bundle, variant: Variant) -> tuple[Gear, ...]:
     """The variant, then the quickest of the bundle where it is another, then larger strides.
 
-    Which is quicker is what `edgecv compress` measured; on another machine nothing is known.
+    Which is quicker is what `edgecv compress` or `edgecv bench` measured on this machine.
     """
-    fps = _measured_here(bundle)
+    fps = speeds_here(bundle)
     own = fps.get(variant.name)
     names = [one.name for one in bundle.manifest.variants if one.name in fps and runs_here(one)]
     best = max(names, key=lambda name: fps[name], default=None)
     if own is None or best is None or fps[best] < QUICKER * own:
         return gears_of({variant.name: 1.0})
     return gears_of({variant.name: 1 / own, best: 1 / fps[best]})
-
-
-def _measured_here(bundle: Bundle) -> dict[str, float]:
-    """Pictures a second of each variant, with calls in flight."""
-    found = bundle.metrics("bench")
-    here = fingerprint()
-    if not found or any(found["environment"].get(key) != here[key] for key in SAME):
-        return {}
-    return {name: row["throughput_fps"] for name, row in found["variants"].items()}

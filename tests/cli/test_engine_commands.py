@@ -11,12 +11,14 @@ from small_bundles import small_bundle
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli import bench, build
 from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.metrics.speeds import speeds_here
 from edgecv.runtime.power import PowerMeter
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: False)
+    monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
     return small_bundle(tmp_path / "bundle", int8=("openvino", "tensorrt"))
 
 
@@ -128,6 +130,15 @@ def test_bench_prints_json(bundle: Bundle) -> None:
     found = json.loads(output(bench.command, bundle.folder, *quick))
     assert list(found["variants"]) == ["null-fp32"]
     assert found["skipped"] == {}
+
+
+def test_what_bench_measured_is_known_to_the_run_that_holds_a_rate(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "onnxruntime")
+    quick = ("--queries", 2, "--rounds", 1, "--engine", "onnxruntime", "--json")
+    found = json.loads(output(bench.command, bundle.folder, *quick))["variants"]
+    assert speeds_here(Bundle.open(bundle.folder)) == {
+        name: row["throughput_fps"] for name, row in found.items()
+    }
 
 
 def test_bench_refuses_what_is_not_built_or_has_no_time_here(

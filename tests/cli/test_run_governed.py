@@ -11,11 +11,13 @@ from small_bundles import small_bundle
 from small_videos import null_bundle, write_video
 
 from edgecv.bundle import Bundle, StageRecord
+from edgecv.cache import cache_folder
 from edgecv.cli._run_governing import Milliseconds, gears_here
 from edgecv.cli._service_parts import service_of
 from edgecv.cli.run import command
 from edgecv.errors import UsageError
 from edgecv.metrics.latency import fingerprint
+from edgecv.metrics.speeds import keep_speeds, speeds_here
 from edgecv.runtime import governing, governor
 from edgecv.runtime.summary import engine_alone
 from edgecv.stages.build import build_variant
@@ -94,6 +96,38 @@ def test_the_quickest_engine_of_the_bundle_comes_before_larger_strides(two_engin
     works = [gear.work for gear in gears_here(two_engines, slow)]
     assert [work / works[0] for work in works] == pytest.approx([1, 1 / 2, 1 / 4, 1 / 6, 1 / 8])
     assert [(g.variant, g.stride) for g in gears_here(two_engines, quick)] == strides
+
+
+def test_what_bench_measured_on_this_machine_counts_more_than_what_compress_did(
+    two_engines: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow, quick = two_engines.manifest.variants
+
+    def keep(slow_fps: float, quick_fps: float, **environment: object) -> None:
+        rows = {slow.name: slow_fps, quick.name: quick_fps}
+        variants = {name: {"throughput_fps": fps} for name, fps in rows.items()}
+        machine = {**fingerprint(), **environment}
+        keep_speeds(two_engines, {"environment": machine, "variants": variants})
+
+    keep(80.0, 60.0)
+    assert speeds_here(two_engines) == {slow.name: 80.0, quick.name: 60.0}
+    assert {gear.variant for gear in gears_here(two_engines, slow)} == {slow.name}
+    keep(40.0, 90.0, cpu="another machine's, in a folder that both share")
+    assert speeds_here(two_engines) == {slow.name: 50.0, quick.name: 100.0}
+    keep(40.0, 90.0)
+    for path in cache_folder().glob("speeds/*"):
+        path.write_text("cut of")
+    assert speeds_here(two_engines) == {slow.name: 50.0, quick.name: 100.0}
+    assert capsys.readouterr().err == ""
+
+
+def test_figures_of_a_bench_that_cannot_be_kept_are_told(
+    two_engines: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    rows = {"onnxruntime-fp32": {"throughput_fps": 1.0}}
+    keep_speeds(two_engines, {"environment": fingerprint(), "variants": rows})
+    assert "cannot be kept (Not a directory)" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
