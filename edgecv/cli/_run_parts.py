@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
+import click
 import numpy as np
 
 from edgecv.bundle import Bundle
@@ -21,6 +24,18 @@ from edgecv.runtime.reader import Reading
 
 # smallest score that a tracker still makes use of (ByteTrack's), and that a person wants to see
 TRACKED_MIN, SHOWN_MIN = 0.1, 0.25
+
+
+class Finite(click.FloatRange):
+    """A number of a range; nan, which lies outside of none, and inf are refused."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, context))
+        if not math.isfinite(number):
+            self.fail(f"'{value}': expected a finite number", param, context)
+        return number
 
 
 @dataclass(frozen=True)

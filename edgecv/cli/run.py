@@ -11,7 +11,7 @@ import cv2
 
 from edgecv.cli._run_engine import opened_engine, pick_variant
 from edgecv.cli._run_governing import Milliseconds, governing_of, target_of
-from edgecv.cli._run_parts import Asked, settings_of, stopped_by_signals
+from edgecv.cli._run_parts import Asked, Finite, settings_of, stopped_by_signals
 from edgecv.cli._run_services import listening
 from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
 from edgecv.cli._run_summary import add_watched, print_summary, summary
@@ -52,7 +52,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     help="Hold so many results a second of each source, by a quicker engine of the bundle and by "
     "leaving frames to the tracker.",
 )
@@ -69,13 +69,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--classes", help="Only these, by name: person,car.")
 @click.option(
     "--conf",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     help="Score that makes an object: of every box, or with a tracker of the one that starts "
     "its track. Default: 0.25; with a tracker its own, 0.5 to 0.7.",
 )
 @click.option("--every", type=click.IntRange(1), default=1, help="Process one frame of N.")
 @click.option("--max-frames", type=click.IntRange(1), help="End each source after N frames.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), help="End after S seconds.")
+@click.option("--duration", type=Finite(0, min_open=True), help="End after S seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
     bundle: Path,

@@ -32,7 +32,7 @@ def read_memory(root: Path = Path("/")) -> Memory:
     pairs = (line.partition(":") for line in _lines(root / "proc/meminfo"))
     sizes = _sizes_gb((name, rest.split()[:1]) for name, _, rest in pairs)
     swaps = [line.split() for line in _lines(root / "proc/swaps")[1:]]
-    on = _sizes_gb((" ".join(columns[:1]), columns[2:3]) for columns in swaps)
+    on = _sizes_gb((columns[0], columns[2:3]) for columns in swaps if columns)
     zram = {name for name in on if "zram" in name}
     return Memory(
         _rounded(sizes.get("MemTotal")),

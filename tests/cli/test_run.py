@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
+import click
 import pytest
 from broker import Broker, free_port
 from click.testing import CliRunner, Result
@@ -143,6 +144,16 @@ def test_classes_and_scores_choose_what_is_seen(tmp_path: Path, bundle: Path) ->
     run(bundle, "--source", video, "--jsonl", out, *asked)
     seen = [(one["class"], one["score"]) for one in lines_of(out)[1]["tracks"]]
     assert seen == [("class 0", 0.95), ("class 2", 0.85), ("class 0", 0.8), ("class 2", 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--fps", "nan"), ("--fps", "inf"), ("--duration", "nan"), ("--duration", "1e999"),
+     ("--conf", "nan")],
+)  # fmt: skip
+def test_a_number_that_is_none_is_refused(bundle: Path, option: str, value: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected a finite number"):
+        run(bundle, "--source", "conveyor://", option, value)
 
 
 def test_a_class_that_does_not_exist_is_refused_with_one_that_does(
