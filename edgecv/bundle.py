@@ -117,12 +117,24 @@ class Manifest(Record):
     history: tuple[StageRecord, ...] = ()
 
 
-def _first_problem(error: ValueError) -> str:
+def _refusal(error: ValueError) -> str:
+    """Why a text is no manifest, and what to do."""
     if not isinstance(error, ValidationError):
-        return str(error).partition("\n")[0]
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
+        reason = str(error).partition("\n")[0]
+    else:
+        found = {".".join(map(str, one["loc"])): one for one in error.errors()}
+        for key, what in (("spec.task", "a network for"), ("format", "of the format")):
+            if key in found and isinstance(found[key]["input"], str):
+                return (
+                    f"{what} '{found[key]['input']}'; this edgecv takes "
+                    f"{found[key]['ctx']['expected']}. Take another bundle, or another edgecv"
+                )
+        where, first = next(iter(found.items()))
+        reason = f"{where}: {first['msg']}" if where else str(first["msg"])
+    return (
+        f"not a manifest of format {FORMAT} ({reason}). "
+        "Make the bundle again: edgecv compress --fresh"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -174,11 +186,7 @@ class Bundle:
         try:
             return cls(folder, Manifest.model_validate_json(path.read_text("utf-8")))
         except (ValidationError, ValueError) as error:
-            reason = _first_problem(error)
-            raise BundleError(
-                f"{path}: not a manifest of format {FORMAT} ({reason}). "
-                "Make the bundle again: edgecv compress --fresh"
-            ) from error
+            raise BundleError(f"{path}: {_refusal(error)}") from error
 
     @property
     def spec(self) -> ModelSpec:

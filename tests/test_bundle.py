@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from small_bundles import small_bundle
 
 from edgecv.bundle import (
     MANIFEST,
@@ -100,7 +101,6 @@ def test_a_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
     [
         ("", "Invalid JSON"),
         ("[]", "Input should be an object"),
-        ('{"format": "edgecv-bundle/2"}', "format: Input should be 'edgecv-bundle/1'"),
         ('{"extra": 1}', "extra: Extra inputs are not permitted"),
     ],
 )
@@ -111,6 +111,17 @@ def test_a_manifest_that_cannot_be_understood_is_refused(
     with pytest.raises(BundleError, match="not a manifest of format edgecv-bundle/1") as error:
         Bundle.open(tmp_path)
     assert told in str(error.value)
+
+
+def test_a_bundle_for_another_task_or_of_another_format_is_refused(tmp_path: Path) -> None:
+    manifest = small_bundle(tmp_path).manifest.model_dump(mode="json")
+    for changes, told in (
+        ({"spec": {**manifest["spec"], "task": "segment"}}, "for 'segment'; .* takes 'detect'"),
+        ({"format": "edgecv-bundle/2"}, "'edgecv-bundle/2'; .* takes 'edgecv-bundle/1'"),
+    ):
+        (tmp_path / MANIFEST).write_text(json.dumps({**manifest, **changes}))
+        with pytest.raises(BundleError, match=told + r"\. Take another bundle"):
+            Bundle.open(tmp_path)
 
 
 def test_a_manifest_that_is_not_text_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from edgecv.stages import Context
 
 Precision = Literal["fp32", "fp16", "int8"]
 
+# folders in a bundle where engines are made, gone when they are
+STAGING = ".build-"
 # engines whose int8 files are for one kind of CPU; TensorRT computes on a GPU
 CPU_ENGINES = ("openvino", "onnxruntime")
 
@@ -98,7 +100,7 @@ def build_variant(
             f"Make it: edgecv compress with the section quantize and target {engine}"
         )
     _check_unchanged(bundle, have[precision])
-    with TemporaryDirectory(dir=bundle.folder, prefix=".build-") as staging:
+    with TemporaryDirectory(dir=bundle.folder, prefix=STAGING) as staging:
         built = build_engine(engine, bundle.path(have[precision]), Path(staging), name, plan)
         for path in sorted(Path(staging).iterdir()):
             target = bundle.path(f"{into}/{path.name}")
