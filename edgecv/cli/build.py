@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from edgecv.progress import say
 from edgecv.shipping.built import new_folder, save_built
 from edgecv.shipping.signature import is_signed
 from edgecv.shipping.trust import open_bundle
-from edgecv.stages.build import Precision, build_variant, size_bytes, sources
+from edgecv.stages.build import STAGING, Precision, build_variant, size_bytes, sources
 
 
 @click.command(name="build")
@@ -61,6 +62,8 @@ def command(
     open_bundle(bundle)  # before the lock, which makes a file there
     with locked(bundle):
         opened = open_bundle(bundle)
+        for left in bundle.glob(f"{STAGING}*"):  # by a build that was killed, or lost its power
+            shutil.rmtree(left, ignore_errors=True)
         details = {"provider": provider} if provider else None
         built = _build(opened, engine, precision, details, plan)
     for variant in built:

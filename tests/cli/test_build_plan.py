@@ -129,6 +129,8 @@ def test_when_the_power_fails_the_old_engine_stays(
 
     real = os.replace
 
+    (bundle.folder / ".build-of-a-killed-one").mkdir()
+
     def replace(source: Any, target: Any) -> None:
         if str(target).endswith(".plan" if moment == "rename" else "manifest.json"):
             raise PowerFails
@@ -141,6 +143,7 @@ def test_when_the_power_fails_the_old_engine_stays(
     found = Bundle.open(bundle.folder)
     assert found.variant("tensorrt").file == "engines/tensorrt-int8.1.plan"
     assert found.verify() == []
+    assert not [*bundle.folder.glob(".build-*")]
 
 
 def test_a_build_that_fails_leaves_the_old_engine(
