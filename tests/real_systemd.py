@@ -45,6 +45,11 @@ class Systemd:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def read(self, path: str) -> str:
+        """A file as its processes see it."""
+        done = subprocess.run([*self.inside, "cat", path], capture_output=True, check=True)
+        return done.stdout.decode()
+
     def show(self, unit: str, key: str) -> str:
         return self.ctl("show", unit, "--value", f"--property={key}").strip()
 

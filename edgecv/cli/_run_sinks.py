@@ -30,12 +30,14 @@ class Outputs:
         return str(self.jsonl) == "-"
 
 
-def check_outputs(outputs: Outputs, sources: Sequence[Source]) -> None:
-    """Refuse to write over what is read.
+def check_outputs(outputs: Outputs, sources: Sequence[Source], as_json: bool) -> None:
+    """Refuse to write over what is read, and to write two things to stdout.
 
     Raises:
         UsageError: naming the file.
     """
+    if as_json and outputs.on_stdout:
+        raise UsageError("--json and --jsonl - both write to stdout; name a file for one of them")
     read = {path.resolve() for source in sources if (path := getattr(source, "path", None))}
     for path in (outputs.save, outputs.jsonl, outputs.mot):
         if path is not None and path.resolve() in read:

@@ -45,11 +45,22 @@ def watching_of(
         UsageError: the file of zones is wrong, or there are no tracks to count.
     """
     streams = [source.name for source in sources]
-    counting = None
-    if zones is not None:
-        if tracker is None:
-            raise UsageError("--zones counts objects that a tracker follows; drop --tracker none")
-        counting = Counting(read_zones(zones, class_names, streams), class_names, streams)
     names = {one.name: getattr(one, "truth_names", ()) for one in sources}
     truth = {stream: theirs for stream, theirs in names.items() if theirs}
+    counting = counting_of(zones, tracker, streams, class_names)
     return Watching(counting, OwnTruth(class_names, truth))
+
+
+def counting_of(
+    zones: Path | None, tracker: str | None, streams: Sequence[str], class_names: Sequence[str]
+) -> Counting | None:
+    """Who counts at the zones of a file; None: there is none.
+
+    Raises:
+        UsageError: the file of zones is wrong, or there are no tracks to count.
+    """
+    if zones is None:
+        return None
+    if tracker is None:
+        raise UsageError("--zones counts objects that a tracker follows; drop --tracker none")
+    return Counting(read_zones(zones, class_names, streams), class_names, streams)

@@ -15,10 +15,14 @@ from typing import Any
 import click
 
 from edgecv.errors import EdgecvError, UsageError
+from edgecv.shipping.keys import TRUSTED_VARIABLE
 from edgecv.shipping.unit import GROUPS, Service
 
 STATE = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "MemoryCurrent",
          "ActiveEnterTimestamp", "StatusText")  # fmt: skip
+ENVIRONMENT = Path("/etc/edgecv")
+# where the keys are: who is trusted, and whose own key seals what was built
+TRUST = (TRUSTED_VARIABLE, "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
 
 def check_name(context: click.Context, option: click.Parameter, value: str) -> str:
@@ -28,21 +32,54 @@ def check_name(context: click.Context, option: click.Parameter, value: str) -> s
     return value
 
 
+def check_memory(context: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuse a limit that systemd would pass over."""
+    share = re.fullmatch(r"(\d{1,3})%", value)
+    size = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)[KMGT]", value)
+    right = 1 <= int(share[1]) <= 100 if share else size is not None and float(size[1]) > 0
+    if not right and value != "infinity":
+        raise click.BadParameter(f"'{value}': expected such as 2G, 1500M, 75% or infinity")
+    return value
+
+
+def parsed(bundle: Path, run_options: tuple[str, ...]) -> dict[str, Any]:
+    """The options of `edgecv run`, as click understands them.
+
+    Raises:
+        UsageError, click.UsageError: options that run does not take.
+    """
+    from edgecv.cli.run import command
+
+    if str(bundle).startswith("-"):
+        raise UsageError(f"{bundle}: the bundle comes first, then the options of edgecv run")
+    try:
+        return command.make_context("edgecv run", [str(bundle), *run_options]).params
+    except click.MissingParameter as error:
+        raise UsageError(
+            f"{bundle}: a service needs to know what to look at. Add --source 0 for the first "
+            "camera of this machine, or --source rtsp://CAMERA/STREAM for one in the network"
+        ) from error
+
+
 def service_of(
     bundle: Path, run_options: tuple[str, ...], name: str, user: str | None, memory_max: str
 ) -> Service:
     """The service of a call of `edgecv run`.
 
+    Args:
+        bundle: where it is, or a link to it.
+        run_options: the words after it, without secrets.
+        name, user, memory_max: of the unit; no user: who calls.
+
     Raises:
-        UsageError, click.UsageError: options that run does not take, or that make no sense here.
+        UsageError, click.UsageError: options that run does not take, or a user or folder that is
+            not there.
     """
-    given = _parsed(bundle, run_options)
-    if given["show"]:
-        raise UsageError("--show: a service has no window. Take --serve")
-    if not re.fullmatch(r"\d+(\.\d+)?[KMGT%]|\d{7,}|infinity", memory_max):
-        raise UsageError(f"--memory-max {memory_max}: expected such as 2G, 1500M or 75%")
+    given = parsed(bundle, run_options)
     # not resolved: a link may lead elsewhere at the next start
     command = (*_program(), "run", os.path.abspath(bundle), *run_options)
+    variables = _variables()
+    keys = [path for _, paths in variables for path in paths.split(":")]
     return Service(
         name=name,
         command=command,
@@ -51,25 +88,33 @@ def service_of(
         folder=Path.cwd(),
         memory_max=memory_max,
         writable=_writable(given),
-        private_tmp=not needs_tmp(command, given["sources"]),
-        environment=Path(f"/etc/edgecv/{name}.env"),
+        private_tmp=not needs_tmp((*command, *keys), given["sources"]),
+        environment=environment_of(name),
+        variables=variables,
         systemd=systemd_version(),
     )
 
 
-def needs_tmp(command: tuple[str, ...], sources: tuple[str, ...]) -> bool:
+def environment_of(name: str) -> Path:
+    """Where the secrets of a service are."""
+    return ENVIRONMENT / f"{name}.env"
+
+
+def needs_tmp(words: tuple[str, ...], sources: tuple[str, ...]) -> bool:
     """Whether a call reads or writes in /tmp: it lies there, or has a CSI camera's socket there."""
     camera = any(source.startswith(("csi:", "gst:")) for source in sources)
-    words = [*command, *(source.partition("://")[2] for source in sources), str(Path.cwd())]
-    return camera or any(word.startswith(("/tmp/", "/var/tmp/")) for word in words)  # noqa: S108
+    named = [*words, *(source.partition("://")[2] for source in sources), str(Path.cwd())]
+    return camera or any(word.startswith(("/tmp/", "/var/tmp/")) for word in named)  # noqa: S108
 
 
-def _parsed(bundle: Path, run_options: tuple[str, ...]) -> dict[str, Any]:
-    from edgecv.cli.run import command
-
-    if str(bundle).startswith("-"):
-        raise UsageError(f"{bundle}: the bundle comes first, then the options of edgecv run")
-    return command.make_context("edgecv run", [str(bundle), *run_options]).params
+def _variables() -> tuple[tuple[str, str], ...]:
+    """What decides here which bundles are trusted; systemd passes on nothing by itself."""
+    found = ((name, os.environ.get(name, "").split(":")) for name in TRUST)
+    return tuple(
+        (name, ":".join(os.path.abspath(path) for path in paths if path))
+        for name, paths in found
+        if any(paths)
+    )
 
 
 def _program() -> tuple[str, ...]:

@@ -9,14 +9,16 @@ from pathlib import Path
 import click
 import cv2
 
-from edgecv.cli._run_engine import opened_engine, pick_variant
-from edgecv.cli._run_governing import Milliseconds, governing_of, target_of
-from edgecv.cli._run_parts import Asked, Finite, settings_of, stopped_by_signals
+from edgecv.cli._run_choices import choices_of
+from edgecv.cli._run_engine import opened_engine
+from edgecv.cli._run_governing import Milliseconds, governing_of
+from edgecv.cli._run_parts import Asked, Finite, stopped_by_signals
+from edgecv.cli._run_references import expanded
 from edgecv.cli._run_services import listening
 from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
 from edgecv.cli._run_summary import add_watched, print_summary, summary
 from edgecv.cli._run_watching import watching_of
-from edgecv.errors import EdgecvError, UsageError
+from edgecv.errors import EdgecvError
 from edgecv.runtime.clock import now
 from edgecv.runtime.heartbeat import Heartbeat
 from edgecv.runtime.loop import Loop
@@ -39,7 +41,8 @@ PATH = click.Path(path_type=Path)
     required=True,
     multiple=True,
     help="Video, glob in quotes, folder of pictures, camera's number, v4l2://, csi://, rtsp://, "
-    "'gst:PIPELINE' or conveyor://. Repeat it for several at once.",
+    "'gst:PIPELINE' or conveyor://; ${NAME} in it stands for a variable of the environment. "
+    "Repeat it for several at once.",
 )
 @click.option("--engine", help="An engine or variant of the bundle. Default: the best that runs.")
 @click.option(
@@ -64,7 +67,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--show", is_flag=True, help="Show a window; q ends.")
 @click.option("--serve", help="Show a live page at HOST:PORT; other hosts need EDGECV_TOKEN.")
 @click.option("--metrics", help="Answer Prometheus at HOST:PORT.")
-@click.option("--mqtt", help="Send results to mqtt://USER:PASSWORD@HOST/TOPIC; mqtts:// for TLS.")
+@click.option(
+    "--mqtt",
+    help="Send results to mqtt://USER:PASSWORD@HOST/TOPIC; mqtts:// for TLS; ${NAME} as above.",
+)
 @click.option("--zones", type=PATH, help="Count at the lines and zones of this JSON file.")
 @click.option("--classes", help="Only these, by name: person,car.")
 @click.option(
@@ -98,16 +104,13 @@ def command(
     Ctrl-C ends it: files are finished, and the summary is printed.
     """
     outputs = Outputs(save, jsonl, mot, crops, show)
-    if as_json and outputs.on_stdout:
-        raise UsageError("--json and --jsonl - both write to stdout; name a file for one of them")
     opened = open_bundle(bundle)
-    wanted = Asked(**asked)  # type: ignore[arg-type]
-    settings = settings_of(opened, wanted)
-    target = target_of(wanted.fps, wanted.p99, settings.tracker)
-    variant = pick_variant(opened, wanted.engine)
+    chosen = choices_of(opened, Asked(**asked))  # type: ignore[arg-type]
+    settings, variant = chosen.settings, chosen.variant
     cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
-    found = find_sources(sources)
-    check_outputs(outputs, found)
+    found = find_sources([expanded("--source", source) for source in sources])
+    broker_url = None if mqtt is None else expanded("--mqtt", mqtt)
+    check_outputs(outputs, found, as_json)
     names, classes = [source.name for source in found], opened.spec.class_names
     watching = watching_of(zones, settings.tracker, found, classes)
     with (
@@ -118,13 +121,13 @@ def command(
         if settings.tracker is not None:
             make_tracker(settings.tracker)  # its imports take as long as the engine's opening
         captures = [_opened(source) for source in found]
-        broker = mqtt_of(mqtt, classes)
+        broker = mqtt_of(broker_url, classes)
         sinks = sinks_of(outputs, names, classes, stop.set)
         sinks += [*([] if broker is None else [broker]), *services.sinks]
         turns = Turns(names)
         loop = Loop(captures, engine.get(), sinks, settings, watching.watchers, turns.detects)
         running = (engine.get(), turns, loop.stats, settings.requests)
-        governing = governing_of(target, opened, variant, *running)
+        governing = governing_of(chosen.target, opened, variant, *running)
         told_of = (variant.name, settings.tracker, settings.requests, loop.stats)
         meter, heartbeat, begun = PowerMeter(), Heartbeat(), now()
         services.start(Running(*told_of, watching.counting, broker, meter, governing))

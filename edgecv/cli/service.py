@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from edgecv.bundle import write_atomically
 from edgecv.cli import _service_parts as parts
+from edgecv.cli._service_checks import check_run, notes_on
+from edgecv.cli._service_secrets import hidden, keep, masked
 from edgecv.errors import EdgecvError, UsageError
-from edgecv.shipping.trust import open_bundle
-from edgecv.shipping.unit import MARK, Service, unit_of
+from edgecv.shipping.shipped import look_into
+from edgecv.shipping.unit import MARK, unit_of
 
 NAME = click.option(
     "--name", default="edgecv", show_default=True, callback=parts.check_name, help="Of the service."
@@ -40,7 +43,11 @@ def command() -> None:
 @NAME
 @click.option("--user", help="Who runs it. Default: you.")
 @click.option(
-    "--memory-max", default="75%", show_default=True, help="Started again above it: 2G, or 75%."
+    "--memory-max",
+    default="75%",
+    show_default=True,
+    callback=parts.check_memory,
+    help="Started again above it: 2G, or 75%.",
 )
 @FOLDER
 @click.option("--print", "only_print", is_flag=True, help="Print the unit, write nothing.")
@@ -60,16 +67,26 @@ def install(
     It is shown before it is written. BUNDLE may be a link, as edgecv deploy keeps one: what it
     leads to is decided at each start.
     """
-    open_bundle(bundle)
-    made = parts.service_of(bundle, run_options, name, user, memory_max)
+    given = parts.parsed(bundle, run_options)
+    check_run(look_into(bundle), given)
+    words, values = hidden(run_options)
+    made = parts.service_of(bundle, words, name, user, memory_max)
     text, path = unit_of(made), folder / f"{name}.service"
     click.echo(text, nl=False)
+    if values:
+        click.echo(f"\n{made.environment}, mode 600:\n{masked(values)}", nl=False, err=True)
+    for note in notes_on(given, made.environment):
+        click.echo(f"note: {note}", err=True)
     if only_print:
         return
-    if path.exists() and not path.read_text("utf-8").startswith(MARK):
+    if path.exists() and not _is_own(path):
         raise UsageError(f"{path}: not of edgecv. Name this service otherwise with --name")
     _ask(f"Write this to {path}?", yes)
-    _write(path, text, made)
+    with _told(made.environment):
+        keep(made.environment, values)
+    with _told(path):
+        write_atomically(path, text)
+        path.chmod(0o644)
     click.echo(
         f"\nWritten to {path}. Start it, now and at every boot:\n"
         f"  sudo systemctl daemon-reload && sudo systemctl enable --now {name}\n"
@@ -77,16 +94,19 @@ def install(
     )
 
 
-def _write(path: Path, text: str, made: Service) -> None:
+def _is_own(path: Path) -> bool:
+    return path.read_bytes().startswith(MARK.encode())
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file could not be written, and what to do."""
     try:
-        write_atomically(path, text)
-        # a unit may be read by all; one that holds a password only by root
-        secret = any(re.search(r"://[^/\s]*:[^/\s]*@", word) for word in made.command)
-        path.chmod(0o600 if secret else 0o644)
+        yield
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be written ({error.strerror}). Call it with sudo, or take --print "
-            "and put the unit there yourself"
+            "and put it there yourself"
         ) from error
 
 
@@ -120,11 +140,11 @@ def status(name: str) -> int:
 @FOLDER
 @YES
 def uninstall(name: str, folder: Path, yes: bool) -> None:
-    """Stop the service and remove its unit; the bundle stays."""
+    """Stop the service, and remove its unit and the secrets that install kept; the bundle stays."""
     path = folder / f"{name}.service"
     if not path.is_file():
         raise UsageError(f"{path}: no such unit; nothing to remove")
-    if not path.read_text("utf-8").startswith(MARK):
+    if not _is_own(path):
         raise UsageError(f"{path}: not of edgecv, so it is not removed")
     _ask(f"Stop {name} and remove {path}?", yes)
     if not os.access(folder, os.W_OK):
@@ -135,6 +155,8 @@ def uninstall(name: str, folder: Path, yes: bool) -> None:
         )
         if done.returncode:
             raise EdgecvError(f"{name}: cannot be stopped: {done.stderr.strip()}. Nothing removed")
+    with _told(parts.environment_of(name)):
+        keep(parts.environment_of(name), {})
     path.unlink()
     click.echo(f"Removed {path}. Tell systemd: sudo systemctl daemon-reload")
 

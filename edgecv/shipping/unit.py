@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from edgecv.errors import UsageError
 
 MARK = "# Written by edgecv service install."
 # from this version on systemd waits longer after each failure by itself
@@ -11,6 +14,8 @@ STEPS_SINCE = 254
 # what an engine may take to open, and a first result to come: OpenVINO and CUDA compile
 START_S, WATCHDOG_S, STOP_S = 300, 60, 30
 GROUPS = ("video", "render")
+# control characters, and bytes that are no UTF-8
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Not among them, since a camera or a GPU would be lost: PrivateDevices and ProtectClock (both hide
 # /dev), MemoryDenyWriteExecute (engines compile to machine code), PrivateTmp with CSI cameras
@@ -47,6 +52,7 @@ class Service:
         writable: folders outside the cache that it writes to.
         private_tmp: whether it gets a /tmp of its own.
         environment: a file of NAME=VALUE lines that may be there, for secrets.
+        variables: names and values that all may see.
         systemd: its version on this machine, 0 when unknown.
     """
 
@@ -59,11 +65,17 @@ class Service:
     writable: tuple[Path, ...]
     private_tmp: bool
     environment: Path
+    variables: tuple[tuple[str, str], ...]
     systemd: int
 
 
 def unit_of(service: Service) -> str:
-    """The text of the unit."""
+    """The text of the unit, which every user can read.
+
+    Raises:
+        UsageError: a name that a unit cannot hold.
+    """
+    variables = " ".join(_quoted(f"{name}={value}") for name, value in service.variables)
     writable = [*service.writable, *([] if service.private_tmp else [Path("/tmp")])]  # noqa: S108
     return f"""\
 {MARK} Changes made here are lost when it is called again.
@@ -77,12 +89,12 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart={" ".join(map(quoted, service.command))}
-WorkingDirectory={_escaped(str(service.folder))}
+WorkingDirectory={_plain(str(service.folder))}
 User={service.user}
 {_line("SupplementaryGroups", " ".join(service.groups))}\
-# secrets, such as EDGECV_TOKEN: mode 600, one NAME=VALUE a line
-EnvironmentFile=-{_escaped(str(service.environment))}
-Environment=EDGECV_CACHE=%C/{service.name}
+# secrets, such as EDGECV_TOKEN and passwords of addresses: mode 600, one NAME=VALUE a line
+EnvironmentFile=-{_plain(str(service.environment))}
+Environment={f"EDGECV_CACHE=%C/{service.name} {variables}".rstrip()}
 CacheDirectory={service.name}
 Restart=always
 {_backoff(service.systemd)}\
@@ -115,9 +127,8 @@ def quoted(word: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    text = _escaped(word)
     if word and not set(word) & set(" \t\n\r\"'\\;"):
-        return text
+        return _escaped(word)
     for plain, escape in (
         ("\\", "\\\\"),
         ('"', '\\"'),
@@ -125,11 +136,22 @@ def _quoted(word: str) -> str:
         ("\t", "\\t"),
         ("\r", "\\r"),
     ):
-        text = text.replace(plain, escape)
-    return f'"{text}"'
+        word = word.replace(plain, escape)
+    return f'"{_escaped(word)}"'
+
+
+def _plain(path: str) -> str:
+    """A value that stands to the end of its line; a backslash there would go on with the next."""
+    if path != path.strip() or path.endswith("\\"):
+        raise UsageError(f"{path!r}: a unit cannot hold how this name ends. Call it elsewhere")
+    return _escaped(path)
 
 
 def _escaped(text: str) -> str:
+    # a line's end would begin another setting
+    found = _UNWRITABLE.search(text)
+    if found is not None:
+        raise UsageError(f"{text!r}: holds {found[0]!r}, which a unit cannot. Name it otherwise")
     return text.replace("%", "%%")
 
 

@@ -185,6 +185,26 @@ def test_a_run_without_tracks_says_what_would_give_some(tmp_path: Path, bundle: 
     assert "no tracks" not in run(bundle, "--source", video).stdout
 
 
+def test_variables_in_addresses_are_looked_up(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "${A}.mp4", 2)
+    monkeypatch.setenv("A", str(tmp_path))
+    monkeypatch.setenv("B", "${A}")  # a value is not looked into
+    told = json.loads(run(bundle, "--source", "${A}/${B}.mp4", "--json").stdout)
+    assert told["processed"] == 2
+    for option, address in (
+        ("--source", "rtsp://me:${CAMERA_}@door/"),
+        ("--mqtt", "mqtt://${CAMERA_}@broker"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            run(bundle, "--source", "conveyor://", option, address)
+        assert str(caught.value) == (
+            f"{option} {address}: no CAMERA_ in the environment. Set it; for a service, by a line "
+            "CAMERA_=VALUE in /etc/edgecv/NAME.env"
+        )
+
+
 def test_zones_are_counted_in_every_result(tmp_path: Path, bundle: Path) -> None:
     video, zones = write_video(tmp_path / "v.mp4", 6), tmp_path / "zones.json"
     zones.write_text(json.dumps(ZONES))

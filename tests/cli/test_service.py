@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -8,12 +9,18 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from signed_bundles import own_config
+from signed_bundles import own_config, signed_bundle
 from small_videos import null_bundle
 
+from edgecv.bundle import Bundle, Variant
 from edgecv.cli import _service_parts as parts
 from edgecv.cli.service import command
 from edgecv.errors import BundleError, EdgecvError, UsageError
+from edgecv.runtime.sources.conveyor import find as find_conveyor
+from edgecv.shipping.built import DEVICE_KEY, new_folder, save_built
+from edgecv.shipping.keys import make_key, read_private
+from edgecv.shipping.signature import sign
+from edgecv.shipping.trust import open_bundle
 from edgecv.shipping.unit import MARK
 
 
@@ -21,6 +28,7 @@ from edgecv.shipping.unit import MARK
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(parts, "ENVIRONMENT", tmp_path / "etc")
     return own_config(tmp_path / "config", monkeypatch)
 
 
@@ -89,14 +97,116 @@ def test_a_link_to_a_bundle_stays_a_link(bundle: Path, tmp_path: Path) -> None:
     assert f" run {tmp_path}/current --source 0" in told
 
 
-def test_a_unit_with_a_password_is_for_root_alone(bundle: Path, units: Path) -> None:
-    url = "rtsp://user:secret@camera/stream"
-    call("install", bundle, "--source", url, "--folder", units, "--yes")
-    assert (units / "edgecv.service").stat().st_mode & 0o777 == 0o600
+def test_a_password_stands_in_a_file_for_root_and_in_no_unit(
+    bundle: Path, units: Path, tmp_path: Path
+) -> None:
+    urls = ("--source=rtsp://me:se@cret@camera/stream", "--mqtt", 'mqtts://plant:"$x@broker/t')
+    source = ("--source", "rtsp://other/stream")
+    result = call("install", bundle, *urls, *source, "--folder", units, "--yes")
+    path, kept = units / "edgecv.service", tmp_path / "etc/edgecv.env"
+    (line,) = [line for line in path.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert line.endswith(
+        " --source=rtsp://$${EDGECV_SECRET_1}@camera/stream --mqtt "
+        "mqtts://$${EDGECV_SECRET_2}@broker/t --source rtsp://other/stream"
+    )
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.read_text() == ('EDGECV_SECRET_1="me:se@cret"\nEDGECV_SECRET_2="plant:\\"\\$x"\n')
+    assert f"{kept}, mode 600:\nEDGECV_SECRET_1=me:***\nEDGECV_SECRET_2=plant:***" in result.stderr
+    assert "@cret" not in result.output + path.read_text()
 
 
-def test_folders_that_are_written_to_are_allowed(bundle: Path, tmp_path: Path) -> None:
+def test_other_lines_of_that_file_stay(bundle: Path, units: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "etc/edgecv.env"
+    kept.parent.mkdir()
+    kept.write_text("# mine\nEDGECV_TOKEN=0123456789abcdef\n")
+    install = ("install", bundle, "--folder", units, "--yes", "--source")
+    for url, secret in (
+        ("rtsp://first@camera/", "first"),
+        ("rtsp://second@camera/", "second"),
+        ("rtsp://camera/", None),
+    ):
+        call(*install, url)
+        own = f'EDGECV_SECRET_1="{secret}"\n' if secret else ""
+        assert kept.read_text() == f"# mine\nEDGECV_TOKEN=0123456789abcdef\n{own}"
+        assert kept.stat().st_mode & 0o777 == 0o600
+    kept.unlink()
+    call(*install, "rtsp://first@camera/")
+    call("uninstall", "--folder", units, "--yes")
+    assert list(kept.parent.iterdir()) == []
+
+
+def test_a_variable_that_the_file_lacks_is_told(bundle: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "etc/edgecv.env"
+    options = ("--source", "rtsp://me:${CAMERA}@door/", "--serve", "0.0.0.0:8080", "--print")
+    told = call("install", bundle, *options)
+    assert " --source rtsp://me:$${CAMERA}@door/ " in told.stdout
+    for name in ("CAMERA", "EDGECV_TOKEN"):
+        assert f"{kept}: has to have a line {name}=VALUE, mode 600" in told.stderr
+    kept.parent.mkdir()
+    kept.write_text("CAMERA=secret\nEDGECV_TOKEN=0123456789abcdef\n")
+    assert call("install", bundle, *options).stderr == ""
+
+
+def test_what_decides_who_is_trusted_is_passed_on(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "config" / "signing.key"
+    make_key(key)
+    sign(Bundle.open(bundle), read_private(key))
+    monkeypatch.setenv("EDGECV_TRUSTED_KEYS", "config/signing.key.pub")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    monkeypatch.setenv("XDG_CONFIG_DIRS", "/etc/xdg/a:b")
+    told = call("install", bundle, "--source", "rtsp://camera/", "--print").stdout
+    assert (
+        f"Environment=EDGECV_CACHE=%C/edgecv EDGECV_TRUSTED_KEYS={key}.pub "
+        f"XDG_CONFIG_DIRS=/etc/xdg/a:{tmp_path}/b\n"
+    ) in told
+
+
+@pytest.mark.parametrize("name", parts.TRUST)
+def test_keys_in_tmp_are_seen_by_the_service(
+    name: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in parts.TRUST:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(parts, "_program", lambda: ("/usr/bin/edgecv",))
+    for keys, private in (("", True), ("/etc/keys", True), ("/etc/keys:/tmp/keys", False)):
+        monkeypatch.setenv(name, keys)
+        made = parts.service_of(Path("/srv/bundle"), ("--source", "0"), "edgecv", None, "75%")
+        assert made.private_tmp is private
+
+
+def test_a_bundle_that_another_user_built_on_is_installed(
+    tmp_path: Path, config: Path, units: Path
+) -> None:
+    bundle = signed_bundle(tmp_path / "signed")
+    built = bundle.path(f"{new_folder()}/model.onnx")
+    built.parent.mkdir(parents=True)
+    built.write_bytes(bundle.path("model.onnx").read_bytes())
+    name = built.relative_to(bundle.folder).as_posix()
+    bundle.add_variants(
+        Variant(name="onnxruntime-int8", engine="onnxruntime", precision="int8", file=name)
+    )
+    save_built(bundle)
+    (config / DEVICE_KEY).write_bytes(b"of somebody else")
+    with pytest.raises(BundleError, match="not built by this user"):
+        open_bundle(bundle.folder)
+    install = ("install", bundle.folder, "--source", "rtsp://camera/", "--print", "--engine")
+    assert call(*install, "onnxruntime-int8").stdout.startswith(MARK)
+    bundle.path("model.onnx").write_bytes(b"another")
+    with pytest.raises(BundleError, match=r"model\.onnx is changed"):
+        call(*install, "onnxruntime-int8")
+
+
+def test_folders_that_are_written_to_are_allowed(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").mkdir()
+    monkeypatch.setattr(
+        "edgecv.runtime.sources.gstreamer.find_csi", lambda text: find_conveyor("conveyor://")
+    )
     options = ("--jsonl", "out/o.jsonl", "--crops", "out", "--mot", "-")
     told = call("install", bundle, "--source", "csi://0", *options, "--print").stdout
     assert f"ReadWritePaths={tmp_path}/out /tmp\n" in told
@@ -144,10 +254,20 @@ def test_a_folder_that_cannot_be_written_to_is_told(bundle: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
-        ((), click.UsageError, "sources"),
+        ((), UsageError, r"Add --source 0 for .* or --source rtsp://"),
         (("--source", "0", "--sauce", "1"), click.UsageError, "--sauce"),
         (("--source", "0", "--show"), UsageError, "no window"),
-        (("--source", "0", "--memory-max", "lots"), UsageError, "expected such as 2G"),
+        (("--source", "0", "--engine", "nonsense"), BundleError, "no variant nonsense"),
+        (("--source", "0", "--zones", "nofile.json"), UsageError, "nofile.json: cannot be read"),
+        (("--source", "0", "--fps", "3", "--tracker", "none"), UsageError, "drop --tracker none"),
+        (("--source", "0", "--fps", "nan"), click.UsageError, "finite number"),
+        (("--source", "0", "--policy", "newest"), UsageError, "expected latest"),
+        (("--source", "0", "--classes", "unicorn"), UsageError, "no class 'unicorn'"),
+        (("--source", "0", "--metrics", "here"), UsageError, "--metrics here: expected HOST:PORT"),
+        (("--source", "0", "--mqtt", "http://broker"), UsageError, "--mqtt: expected"),
+        (("--source", "0", "--jsonl", "-", "--json"), UsageError, "both write to stdout"),
+        (("--source", "smb://camera/"), UsageError, "no source 'smb:'"),
+        (("--source", "rtsp://a:\t@b/"), UsageError, "control character before its @"),
         (("--source", "0", "--user", "no-such-user"), UsageError, "no such user"),
         (("--source", "0", "--name", "a/b"), click.UsageError, "letters, digits"),
     ],
@@ -157,6 +277,48 @@ def test_options_are_checked_before_they_are_written(
 ) -> None:
     with pytest.raises(error, match=told):
         call("install", bundle, *options, "--print")
+
+
+@pytest.mark.parametrize("limit", ["1%", "100%", "1.5G", "1500M", "infinity"])
+def test_a_limit_of_memory_is_passed_on(bundle: Path, limit: str) -> None:
+    told = call("install", bundle, "--source", "0", "--memory-max", limit, "--print").stdout
+    assert f"MemoryMax={limit}\n" in told
+
+
+@pytest.mark.parametrize(
+    "limit", ["lots", "150%", "0%", "0M", "0.0G", "1.5%", "-1G", "2GB", "9" * 9]
+)
+def test_a_limit_that_systemd_would_pass_over_is_refused(bundle: Path, limit: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected such as 2G"):
+        call("install", bundle, "--source", "0", "--memory-max", limit, "--print")
+
+
+def test_zones_are_checked_against_the_sources_that_are_known(bundle: Path, tmp_path: Path) -> None:
+    zone = {"name": "lawn", "points": [[0, 0], [9, 0], [9, 9]], "source": "video77"}
+    Path("zones.json").write_text(json.dumps({"size": [64, 48], "zones": [zone]}))
+    install = ("install", bundle, "--zones", "zones.json", "--print", "--source")
+    # a camera that is not plugged in has no name yet
+    told = call(*install, "77")
+    assert "note: /dev/video77: not here now; the service tries again until it is" in told.stderr
+    assert call(*install, "${CAMERA}").stdout.startswith(MARK)
+    with pytest.raises(UsageError, match="no source 'video77'"):
+        call(*install, "rtsp://camera/")
+
+
+def test_a_working_folder_cannot_add_lines_to_the_unit(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a\nUser=root").mkdir()
+    monkeypatch.chdir(tmp_path / "a\nUser=root")
+    with pytest.raises(UsageError, match="which a unit cannot"):
+        call("install", bundle, "--source", "0", "--print")
+
+
+def test_a_unit_that_is_no_text_is_of_somebody_else(bundle: Path, units: Path) -> None:
+    (units / "edgecv.service").write_bytes(b"\xff\xfe[Unit]")
+    for words in (("install", bundle, "--source", "0"), ("uninstall",)):
+        with pytest.raises(UsageError, match="not of edgecv"):
+            call(*words, "--folder", units, "--yes")
 
 
 def test_the_bundle_comes_first_and_is_one(tmp_path: Path) -> None:

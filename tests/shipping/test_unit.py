@@ -10,6 +10,7 @@ import pytest
 from programs import program
 
 from edgecv.engines._engine import GIVE_WAY
+from edgecv.errors import UsageError
 from edgecv.shipping.unit import MARK, STEPS_SINCE, Service, quoted, unit_of
 
 WORDS = (
@@ -18,7 +19,7 @@ WORDS = (
 )
 
 
-def service(folder: Path, **changes: object) -> Service:
+def service(folder: Path, /, **changes: object) -> Service:
     made = Service(
         name="edgecv",
         command=WORDS,
@@ -29,6 +30,7 @@ def service(folder: Path, **changes: object) -> Service:
         writable=(folder,),
         private_tmp=True,
         environment=folder / "edgecv.env",
+        variables=(("EDGECV_TRUSTED_KEYS", "/etc/my keys/100%"),),
         systemd=252,
     )
     return dataclasses.replace(made, **changes)
@@ -98,6 +100,30 @@ def test_a_machine_without_those_groups_gets_a_unit_without_them(tmp_path: Path)
 )
 def test_a_word_is_quoted_as_systemd_wants_it(word: str, expected: str) -> None:
     assert quoted(word) == expected
+
+
+def test_variables_are_passed_on(tmp_path: Path) -> None:
+    found = lines(unit_of(service(tmp_path)))["Environment"]
+    assert found == 'EDGECV_CACHE=%C/edgecv "EDGECV_TRUSTED_KEYS=/etc/my keys/100%%"'
+    found = lines(unit_of(service(tmp_path, variables=())))["Environment"]
+    assert found == "EDGECV_CACHE=%C/edgecv"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folder": Path("/a\nUser=root")},
+        {"folder": Path("/a\rUser=root")},
+        {"folder": Path("/would-go-on-with-the-next-line\\")},
+        {"folder": Path("/ends-in-a-space ")},
+        {"command": ("/bin/echo", "\x1b[2J")},
+        {"command": ("/bin/echo", "no-utf-8-\udcff")},
+        {"variables": (("EDGECV_TRUSTED_KEYS", "/a\x0bb"),)},
+    ],
+)
+def test_what_a_unit_cannot_hold_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="a unit cannot"):
+        unit_of(service(tmp_path, **changes))
 
 
 def test_systemd_finds_nothing_to_complain_about(tmp_path: Path) -> None:

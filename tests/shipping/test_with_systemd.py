@@ -45,9 +45,9 @@ def call(command: object, *arguments: object) -> str:
     )
 
 
-def install(systemd: Systemd, bundle: Path, *options: str) -> None:
+def install(systemd: Systemd, bundle: Path, *options: str, source: str = "conveyor://") -> None:
     """Install the service, with less patience than a camera needs."""
-    call(service.command, "install", bundle, "--source", "conveyor://", *options,
+    call(service.command, "install", bundle, "--source", source, *options,
          "--folder", systemd.units, "--yes")  # fmt: skip
     path = systemd.units / "edgecv.service"
     text = path.read_text()
@@ -89,6 +89,26 @@ def test_a_service_is_ready_comes_back_when_killed_or_hung_and_ends_well(
     systemd.ctl("stop", "edgecv")
     assert systemd.show("edgecv", "Result") == "success"
     assert systemd.show("edgecv", "ExecMainStatus") == "0"
+
+
+@pytest.mark.slow
+def test_a_service_without_its_camera_is_up_and_its_password_is_seen_by_nobody(
+    systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecv.cli._service_parts.ENVIRONMENT", tmp_path / "etc")
+    own = r"""me:"a'\b`$c %40;"""
+    install(systemd, null_bundle(tmp_path / "bundle").folder, source=f"rtsp://{own}@127.0.0.1:1/d")
+    systemd.ctl("start", "edgecv")  # nothing listens at port 1
+    assert systemd.show("edgecv", "ActiveState") == "active"
+    time.sleep(5)  # past the watchdog's three seconds
+    assert systemd.show("edgecv", "NRestarts") == "0"
+    assert systemd.show("edgecv", "StatusText") == "0 frames; waiting for 127.0.0.1-d"
+    process = f"/proc/{systemd.show('edgecv', 'MainPID')}"
+    seen = systemd.ctl("show", "edgecv") + systemd.read(f"{process}/cmdline")
+    assert "rtsp://${EDGECV_SECRET_1}@127.0.0.1:1/d" in seen
+    assert "me:" not in seen
+    assert f"EDGECV_SECRET_1={own}\0" in systemd.read(f"{process}/environ")
+    systemd.ctl("stop", "edgecv")
 
 
 @pytest.mark.slow
