@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edgecv.bundle import Bundle
+from edgecv.cli._run_addresses import REFERENCE, sources_of
 from edgecv.cli._run_choices import choices_of
 from edgecv.cli._run_parts import Asked
-from edgecv.cli._run_references import REFERENCE
 from edgecv.cli._run_sinks import Outputs, check_outputs
 from edgecv.cli._run_watching import counting_of
 from edgecv.cli._service_secrets import names_in
@@ -19,7 +19,7 @@ from edgecv.errors import UsageError
 from edgecv.runtime.listening import parse_address
 from edgecv.runtime.live.access import VARIABLE
 from edgecv.runtime.sinks._broker import parse_broker
-from edgecv.runtime.sources import Source, find_sources
+from edgecv.runtime.sources import Source
 
 
 class _AnyName(tuple[str, ...]):
@@ -75,7 +75,7 @@ def _sources(texts: tuple[str, ...]) -> tuple[list[Source], list[str]]:
     """Those that can be looked at now, and the texts of the others."""
     later = [text for text in texts if _names(text) or _absent(text) is not None]
     now = [text for text in texts if text not in later]
-    return find_sources(now) if now else [], later
+    return sources_of(now) if now else [], later
 
 
 def _names(text: str) -> list[str]:

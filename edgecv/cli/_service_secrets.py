@@ -12,13 +12,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgecv.cli._run_references import REFERENCE
+from edgecv.cli._run_addresses import CREDENTIALS, REFERENCE
 from edgecv.errors import UsageError
 from edgecv.shipping.keys import write_secret
 
 PREFIX = "EDGECV_SECRET_"
-# up to the last @: a password may hold one, and what is taken too much comes back just so
-_CREDENTIALS = re.compile(r"(?<=://)[^/].*(?=@)", re.DOTALL)
 
 
 def hidden(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -38,7 +36,7 @@ def hidden(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
         values[name] = match[0]
         return f"${{{name}}}"
 
-    return tuple(_CREDENTIALS.sub(variable, word) for word in words), values
+    return tuple(CREDENTIALS.sub(variable, word) for word in words), values
 
 
 def masked(values: Mapping[str, str]) -> str:

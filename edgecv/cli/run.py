@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 import cv2
 
+from edgecv.cli._run_addresses import expanded, sources_of
 from edgecv.cli._run_choices import choices_of
 from edgecv.cli._run_engine import opened_engine
 from edgecv.cli._run_governing import Milliseconds, governing_of
 from edgecv.cli._run_parts import Asked, Finite, stopped_by_signals
-from edgecv.cli._run_references import expanded
 from edgecv.cli._run_services import listening
 from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
 from edgecv.cli._run_summary import add_watched, print_summary, summary
@@ -24,7 +24,7 @@ from edgecv.runtime.heartbeat import Heartbeat
 from edgecv.runtime.loop import Loop
 from edgecv.runtime.power import PowerMeter
 from edgecv.runtime.running import Running
-from edgecv.runtime.sources import Capture, Source, find_sources
+from edgecv.runtime.sources import Capture, Source
 from edgecv.runtime.summary import engine_alone
 from edgecv.runtime.turns import Turns
 from edgecv.shipping.trust import open_bundle
@@ -108,7 +108,7 @@ def command(
     chosen = choices_of(opened, Asked(**asked))  # type: ignore[arg-type]
     settings, variant = chosen.settings, chosen.variant
     cv2.setNumThreads(1)  # the cores are the engine's; pictures this small gain nothing from more
-    found = find_sources([expanded("--source", source) for source in sources])
+    found = sources_of(sources)
     broker_url = None if mqtt is None else expanded("--mqtt", mqtt)
     check_outputs(outputs, found, as_json)
     names, classes = [source.name for source in found], opened.spec.class_names

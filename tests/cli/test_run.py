@@ -205,6 +205,23 @@ def test_variables_in_addresses_are_looked_up(
         )
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("rtsp://me:secret@/", r"^rtsp://\*\*\*@/: no host in it"),
+        ("http://me:secret@camera/", r"^http://\*\*\*@camera/: no source 'http:'"),
+        ("rtsp://me:secret]@camera/", r"^--source: malformed \(Invalid IPv6 URL\)"),
+        ("rtsp://me:secret\u2100@camera/", r"^--source: malformed \(netloc '\*\*\*@camera'"),
+    ],
+)
+def test_a_wrong_address_is_refused_without_its_password(
+    bundle: Path, source: str, told: str
+) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        run(bundle, "--source", source)
+    assert "secret" not in str(caught.value)
+
+
 def test_zones_are_counted_in_every_result(tmp_path: Path, bundle: Path) -> None:
     video, zones = write_video(tmp_path / "v.mp4", 6), tmp_path / "zones.json"
     zones.write_text(json.dumps(ZONES))

@@ -267,6 +267,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(bundle: Path, tmp_path: Path
         (("--source", "0", "--mqtt", "http://broker"), UsageError, "--mqtt: expected"),
         (("--source", "0", "--jsonl", "-", "--json"), UsageError, "both write to stdout"),
         (("--source", "smb://camera/"), UsageError, "no source 'smb:'"),
+        (("--source", "rtsp://me:[@camera/"), UsageError, "malformed"),
         (("--source", "rtsp://a:\t@b/"), UsageError, "control character before its @"),
         (("--source", "0", "--user", "no-such-user"), UsageError, "no such user"),
         (("--source", "0", "--name", "a/b"), click.UsageError, "letters, digits"),
