@@ -15,6 +15,8 @@ from ssh_server import Device
 from edgecv.bundle import Bundle
 from edgecv.cli import deploy, service
 from edgecv.errors import EdgecvError
+from edgecv.shipping.keys import make_key, public_file, read_private
+from edgecv.shipping.signature import sign
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,6 +110,24 @@ def test_a_service_without_its_camera_is_up_and_its_password_is_seen_by_nobody(
     assert "rtsp://${EDGECV_SECRET_1}@127.0.0.1:1/d" in seen
     assert "me:" not in seen
     assert f"EDGECV_SECRET_1={own}\0" in systemd.read(f"{process}/environ")
+    systemd.ctl("stop", "edgecv")
+
+
+@pytest.mark.slow
+def test_a_service_trusts_the_keys_that_were_trusted_when_it_was_installed(
+    systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "signing.key"
+    make_key(key)
+    bundle = null_bundle(tmp_path / "bundle")
+    sign(bundle, read_private(key))
+    monkeypatch.setenv("EDGECV_TRUSTED_KEYS", str(public_file(key)))
+    install(systemd, bundle.folder)
+    systemd.ctl("start", "edgecv")
+    systemd.ctl("stop", "edgecv")
+    bundle.path("added").touch()
+    with pytest.raises(AssertionError, match="failed"):
+        systemd.ctl("start", "edgecv")
     systemd.ctl("stop", "edgecv")
 
 
