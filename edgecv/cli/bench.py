@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Time the engines of BUNDLE in turns: engine alone, and from picture to boxes (e2e).
 
-    Kept in edgecv's cache, for `edgecv run --fps` to know which engine is quicker here.
+    The same user's `edgecv run --fps` then knows which engine is quicker here.
     """
     opened = open_bundle(bundle)
     variants, skipped = _wanted(opened, engines)

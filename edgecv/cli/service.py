@@ -16,7 +16,7 @@ from edgecv.cli import _service_parts as parts
 from edgecv.cli._service_checks import check_run, notes_on
 from edgecv.cli._service_secrets import hidden, keep, masked
 from edgecv.errors import EdgecvError, UsageError
-from edgecv.shipping.shipped import look_into
+from edgecv.shipping.trust import open_bundle
 from edgecv.shipping.unit import MARK, unit_of
 
 NAME = click.option(
@@ -68,7 +68,7 @@ def install(
     leads to is decided at each start.
     """
     given = parts.parsed(bundle, run_options)
-    check_run(look_into(bundle), given)
+    check_run(open_bundle(bundle, sealed=False), given)
     words, values = hidden(run_options)
     made = parts.service_of(bundle, words, name, user, memory_max)
     text, path = unit_of(made), folder / f"{name}.service"

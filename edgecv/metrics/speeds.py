@@ -1,8 +1,8 @@
 """How quick the engines of a bundle are, as it was measured on this machine.
 
-`edgecv compress` leaves that in the bundle, for the machine it ran on. `edgecv bench` leaves it in
-edgecv's cache, since a device does not change a bundle that was signed; there it is found by what
-is in an engine's file, so that a bundle with new files has no old figures.
+`edgecv compress` leaves that in the bundle, for the machine it ran on. `edgecv bench` gives it to
+the user, since a device does not change a bundle that was signed; there it is found by what is in
+an engine's file, so that a bundle with new files has no old figures.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecv.bundle import Bundle, Variant, write_atomically
-from edgecv.cache import cache_folder
+from edgecv.cache import state_folder
 from edgecv.metrics.latency import fingerprint
 from edgecv.progress import say
 
@@ -70,7 +70,7 @@ def _kept(bundle: Bundle, variant: Variant) -> Path | None:
         return None
     what = f"{variant.engine} {variant.details.get('provider')} {record.sha256}"
     name = hashlib.sha256(what.encode()).hexdigest()[:24]
-    return cache_folder() / "speeds" / f"{name}.json"
+    return state_folder() / "speeds" / f"{name}.json"
 
 
 def _read(path: Path) -> dict[str, Any]:

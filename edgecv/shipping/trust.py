@@ -33,11 +33,16 @@ class Verified:
     key: str
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: Path, *, sealed: bool = True) -> Bundle:
     """A bundle whose engines may be run and built, with those that were built here.
 
     Where keys are trusted, every shipped file is verified; where none are, and for what was built
     here, an engine verifies its own before it is opened.
+
+    Args:
+        folder: the bundle's.
+        sealed: whether what was built here has to have the seal of this user. Root, who writes a
+            service for another, looks into a bundle without, and opens no engine of it.
 
     Raises:
         UsageError: trusted keys that cannot be read.
@@ -45,13 +50,13 @@ def open_bundle(folder: Path) -> Bundle:
     """
     keys = trusted_keys()
     if keys:
-        return verify(folder, keys).bundle
+        return verify(folder, keys, sealed=sealed).bundle
     bundle = Bundle.open(folder)
     add_built(bundle, sealed=False)
     return bundle
 
 
-def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> Verified:
+def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey], *, sealed: bool = True) -> Verified:
     """Compare every shipped file of a bundle with what one of `keys` signed.
 
     What was built here is listed in a manifest with this device's seal. Its files are left to the
@@ -63,7 +68,7 @@ def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> Verified:
     bundle = Bundle.open(folder)
     key = check_signature(folder, keys)
     refuse(folder, differences(folder, bundle.manifest.files, APART), _THEN)
-    add_built(bundle, sealed=True)
+    add_built(bundle, sealed=sealed)
     for variant in bundle.manifest.variants:
         if variant.file and variant.file not in bundle.manifest.files:
             raise BundleError(

@@ -18,7 +18,7 @@ from edgecv.runtime.power import PowerMeter
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: False)
-    monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return small_bundle(tmp_path / "bundle", int8=("openvino", "tensorrt"))
 
 

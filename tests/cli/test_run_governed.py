@@ -11,7 +11,7 @@ from small_bundles import small_bundle
 from small_videos import null_bundle, write_video
 
 from edgecv.bundle import Bundle, StageRecord
-from edgecv.cache import cache_folder
+from edgecv.cache import state_folder
 from edgecv.cli._run_governing import Milliseconds, gears_here
 from edgecv.cli._service_parts import service_of
 from edgecv.cli.run import command
@@ -27,6 +27,7 @@ from edgecv.stages.build import build_variant
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An own cache, an engine that is timed shortly, and a hasty governor."""
     monkeypatch.setenv("EDGECV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("edgecv.cli.run.engine_alone", partial(engine_alone, seconds=0.05))
     monkeypatch.setattr(governing, "PERIOD_S", 0.2)
     monkeypatch.setattr(governor, "WORSE_S", 0.3)
@@ -115,7 +116,7 @@ def test_what_bench_measured_on_this_machine_counts_more_than_what_compress_did(
     keep(40.0, 90.0, cpu="another machine's, in a folder that both share")
     assert speeds_here(two_engines) == {slow.name: 50.0, quick.name: 100.0}
     keep(40.0, 90.0)
-    for path in cache_folder().glob("speeds/*"):
+    for path in state_folder().glob("speeds/*"):
         path.write_text("cut of")
     assert speeds_here(two_engines) == {slow.name: 50.0, quick.name: 100.0}
     assert capsys.readouterr().err == ""
@@ -124,7 +125,7 @@ def test_what_bench_measured_on_this_machine_counts_more_than_what_compress_did(
 def test_figures_of_a_bench_that_cannot_be_kept_are_told(
     two_engines: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "state").write_text("a file")
     rows = {"onnxruntime-fp32": {"throughput_fps": 1.0}}
     keep_speeds(two_engines, {"environment": fingerprint(), "variants": rows})
     assert "cannot be kept (Not a directory)" in " ".join(capsys.readouterr().err.split())
