@@ -23,10 +23,12 @@ cd {folder}
 echo "$@" >>systemctl.log
 # without the file works all versions do, with it the one that it names
 works() {{ [ ! -f works ] || [ "$(readlink {place}/current)" = "versions/$(cat works)" ]; }}
-case $1 in
-cat) cat unit 2>/dev/null ;;
-restart) [ -f falls ] || works || {{ echo "Job for edgecv.service failed." >&2; exit 1; }} ;;
-show) echo ActiveState=active; works || echo once more >>restarts
+case "$*" in
+*ExecStart*) [ ! -f no-bus ] || {{ echo "Failed to connect to bus" >&2; exit 1; }}
+  echo "ExecStart={{ path=/bin/edgecv ; argv[]=$(cat unit 2>/dev/null) ; ignore_errors=no ; }}" ;;
+restart*) sleep $(cat slow 2>/dev/null || echo 0)
+  [ -f falls ] || works || {{ echo "Job for edgecv.service failed." >&2; exit 1; }} ;;
+show*) echo ActiveState=active; works || echo once more >>restarts
   echo NRestarts=$(cat restarts 2>/dev/null | wc -l) ;;
 esac
 """
@@ -87,6 +89,11 @@ class Device:
             *("127.0.0.1", "--port", str(self.port), "--ssh-config", str(self.config)),
             *("--path", str(self.place)),
         ]
+
+    def log(self) -> str:
+        """What its systemctl was asked."""
+        path = self.folder / "systemctl.log"
+        return path.read_text() if path.exists() else ""
 
     def versions(self) -> list[str]:
         """What is in its folder of versions, hidden files too."""

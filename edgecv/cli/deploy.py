@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +33,10 @@ PATH = click.Path(path_type=Path)
     "--source", default="conveyor://", show_default=True, help="Try the new version on this."
 )
 @click.option(
-    "--service", default="edgecv", show_default=True, help="Started again, where it runs there."
+    "--service",
+    default="edgecv",
+    show_default=True,
+    help="Started again, where it runs there; '': none is.",
 )
 @click.option(
     "--keep", type=click.IntRange(0), default=2, show_default=True, help="Old versions that stay."
@@ -62,8 +66,13 @@ def command(
 
     folder = path or f"edgecv/{bundle.absolute().name}"
     order = Order(bundle, folder, remote_command, engine, source, service, keep)
-    with Remote(host, port, identity, ssh_config) as remote:
-        done = deploy(remote, order)
+    # ended by a timeout or a CI runner it leaves no connection behind, as with Ctrl-C
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Remote(host, port, identity, ssh_config) as remote:
+            done = deploy(remote, order)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))
         return

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecv.bundle import Bundle
-from edgecv.errors import EdgecvError
+from edgecv.bundle import MANIFEST, Bundle, sha256_of
 from edgecv.progress import say
 from edgecv.shipping import versions
-from edgecv.shipping.place import Place, find_place
+from edgecv.shipping.place import Place, take_place
 from edgecv.shipping.remote import Remote
-from edgecv.shipping.restart import has_service, restart
 from edgecv.shipping.trust import open_bundle
 
 
@@ -71,72 +69,50 @@ def deploy(remote: Remote, order: Order) -> Deployed:
     """
     open_bundle(order.folder)
     bundle = Bundle.open(order.folder)
-    place = find_place(remote, order.command, order.path)
-    version = versions.version_of(bundle)
-    try:
-        engine, fps = _prepare(place, bundle, version, order)
-    except BaseException:
-        _forget(place, version)
-        raise
-    service = _go_live(place, version, order.service)
+    digest = sha256_of(bundle.path(MANIFEST))[:12]
+    with take_place(remote, order.command, order.path, digest, order.service) as place:
+        if place.unjudged:
+            say(
+                f"{place.unjudged} went live in a deployment that was cut off before its service "
+                f"came up: the way back is {place.before or 'nothing'}"
+            )
+        engine, fps = _prepare(place, bundle, order)
+        removed = _go_live(place, order)
     return Deployed(
         host=remote.destination,
         path=f"{place.path}/current",
-        version=version,
+        version=place.version,
         before=place.before,
         engine=engine,
         fps=fps,
-        service=service,
-        removed=versions.prune(place, version, order.keep),
+        service=order.service if place.service else None,
+        removed=removed,
     )
 
 
-def _prepare(place: Place, bundle: Bundle, version: str, order: Order) -> tuple[str | None, float]:
+def _prepare(place: Place, bundle: Bundle, order: Order) -> tuple[str | None, float]:
     megabytes = sum(record.size_bytes for record in bundle.manifest.files.values()) / 1e6
-    say(f"copying {megabytes:.1f} MB to {place.remote.destination}:{place.path}/{version}")
-    versions.send(place, bundle, version)
+    say(f"copying {megabytes:.1f} MB to {place.remote.destination}:{place.path}/{place.version}")
+    versions.send(place, bundle)
     engine = order.engine or versions.engine_for(place, bundle)
     if engine is not None:
         say(f"building {engine} there")
-        versions.build(place, version, engine)
+        versions.build(place, engine)
     say(f"trying it on {versions.FRAMES} frames of {order.source}")
-    return engine, versions.try_out(place, version, order.source)
+    return engine, versions.try_out(place, order.source)
 
 
-def _go_live(place: Place, version: str, service: str) -> str | None:
-    running = has_service(place, service)
+def _go_live(place: Place, order: Order) -> list[str]:
+    if place.service:
+        say(f"starting service {order.service} again")
     try:
-        versions.switch(place, version)
-        if running:
-            say(f"starting service {service} again")
-            restart(place, service)
-    except BaseException as error:
-        told = _roll_back(place, version, service if running else None)
-        if isinstance(error, EdgecvError):
-            error.args = (f"{error}. {told}",)
+        removed = place.go_live(versions.outlived(place, order.keep))
+    except KeyboardInterrupt:
+        say(
+            "the device goes on by itself: it ends with the new version, or goes back. See there: "
+            f"readlink {place.path}/current"
+        )
         raise
-    if not running:
-        say(f"no service {service} runs {place.path}/current there, so none is started again")
-        return None
-    return service
-
-
-def _roll_back(place: Place, version: str, service: str | None) -> str:
-    """Make what was live before live again; says how that went."""
-    was = place.before or "nothing"
-    try:
-        versions.switch(place, place.before)
-        if service is not None and place.before:
-            restart(place, service)
-    except EdgecvError as error:
-        return f"Rolling back to {was} failed too: {error}"
-    _forget(place, version)
-    return f"Rolled back: {was} is live"
-
-
-def _forget(place: Place, version: str) -> None:
-    try:
-        versions.remove(place, version)
-    except EdgecvError:
-        # the connection is gone; the version is not live, and a later deployment removes it
-        return
+    if not place.service:
+        say(f"no service {order.service} runs {place.path}/current there, so none is started again")
+    return removed

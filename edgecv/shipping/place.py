@@ -1,4 +1,4 @@
-"""A folder on a device that holds versions of a bundle, and edgecv there.
+"""A folder on a device that holds versions of a bundle, taken for the time of a deployment.
 
 PATH/versions/NAME/    bundles, complete and verified
 PATH/current           a link to the one that runs
@@ -7,59 +7,110 @@ PATH/current           a link to the one that runs
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from edgecv.errors import EdgecvError
-from edgecv.shipping.remote import NOT_FOUND, Done, Remote, words
+from edgecv import __version__
+from edgecv.errors import EdgecvError, UsageError
+from edgecv.shipping.remote import NOT_FOUND, Done, Remote, Talk, words
+
+# holds the lock there, switches, and goes back by itself
+SCRIPT = Path(__file__).with_name("on_device.sh")
+# how long a service must stay up after it said that it is ready
+SETTLE_S = 5.0
+MARK = "deploy: "
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where on a device a bundle lives.
+    """Where on a device a bundle lives; nobody else deploys there now.
 
     Attributes:
         remote: the device.
         command: how edgecv is called there, as words of a shell.
         path: absolute, links resolved.
-        asked: the same with the links that lead there.
-        before: what `current` leads to, as versions/NAME; empty: nothing yet.
+        version: the new one, as versions/NAME; nothing of it is there yet.
+        before: the last one that is known to work, as versions/NAME; empty: none.
+        unjudged: what is live where a deployment was cut off before its service came up; or empty.
+        service: whether a service runs `current`.
+        old: names of what is in versions/.
     """
 
     remote: Remote
     command: str
     path: str
-    asked: str
+    version: str
     before: str
+    unjudged: str
+    service: bool
+    old: tuple[str, ...]
+    talk: Talk
 
     def edgecv(self, *arguments: str) -> Done:
         """Call edgecv there."""
         return self.remote.run(f"{self.command} {words(*arguments)}")
 
-    def ask(self, failed: str, *arguments: str) -> dict[str, Any]:
-        """The JSON that edgecv prints there.
+    def ask(self, failed: str, read: Callable[[Any], Answer], *arguments: str) -> Answer:
+        """What is read from the JSON that edgecv prints there.
 
         Raises:
-            EdgecvError: it fails, or prints something else; `failed` says what did.
+            EdgecvError: it fails, which `failed` says, or prints something else.
         """
         done = self.edgecv(*arguments)
+        if done.status:
+            raise self.fail(failed, done)
         try:
-            told: dict[str, Any] = json.loads("" if done.status else done.out)
-        except ValueError as error:
-            raise self.fail(failed, done) from error
-        return told
+            return read(_json_of(done.out))
+        except (KeyError, TypeError, ValueError) as error:
+            raise EdgecvError(
+                f"{self.remote.destination}: {failed}: '{self.command}' there does not answer as "
+                f"edgecv {__version__} does. Update it there, or see what --remote-command calls"
+            ) from error
 
     def fail(self, what: str, done: Done) -> EdgecvError:
         """The error of a step that failed."""
         return EdgecvError(f"{self.remote.destination}: {what}: {done.reason}")
 
+    def go_live(self, gone: list[str]) -> list[str]:
+        """Switch to the new version, start its service again, then remove some of the old.
 
-def find_place(remote: Remote, command: str, path: str) -> Place:
-    """Make the folder on a device, and see that edgecv is there.
+        The device does this by itself, to the end, also when nobody listens any more.
+
+        Raises:
+            EdgecvError: the service did not come up; what was live before is live again, or the
+                message says why not.
+        """
+        self.talk.tell(" ".join(["live", *gone]))
+        return _answer(self.remote, self.talk)["removed"].split()
+
+
+@contextmanager
+def take_place(
+    remote: Remote, command: str, path: str, digest: str, service: str
+) -> Iterator[Place]:
+    """Make the folder on a device and lock it, for the block; and see that edgecv is there.
+
+    A version that is not live when the block ends is removed there.
+
+    Args:
+        remote: the device.
+        command: how edgecv is called there.
+        path: absolute, or relative to the home there.
+        digest: of the bundle that is to come.
+        service: its name without `.service`; empty: none is to be started again.
 
     Raises:
-        EdgecvError: no edgecv, or a folder that cannot be used.
+        UsageError: the home of somebody else.
+        EdgecvError: no edgecv, or a folder that cannot be used, or is used now.
     """
+    folder = re.sub(r"^~(/+|$)", "", path) or "."
+    if folder.startswith("~"):
+        raise UsageError(f"--path {path}: only '~/' is known; give the absolute path")
     version = remote.run(f"{command} --version")
     if version.status == NOT_FOUND:
         raise EdgecvError(
@@ -68,13 +119,47 @@ def find_place(remote: Remote, command: str, path: str) -> Place:
         )
     if version.status:
         raise EdgecvError(f"{remote.destination}: '{command}' does not run: {version.reason}")
-    folder = words(path.removeprefix("~/"))
-    made = remote.run(
-        f"mkdir -p {folder}/versions && cd {folder} && pwd -P && pwd -L && "
-        "if [ -L current ]; then readlink current; "
-        "elif [ -e current ]; then echo current is no link >&2; exit 1; fi"
-    )
-    if made.status:
-        raise EdgecvError(f"{remote.destination}: {path} cannot be used: {made.reason}")
-    lines = [*made.out.splitlines(), ""]
-    return Place(remote, command, *lines[:3])
+    script = SCRIPT.read_text("utf-8")
+    with remote.talk(script, "deploy", folder, digest, service, str(SETTLE_S)) as talk:
+        found = _answer(remote, talk)
+        yield Place(
+            remote=remote,
+            command=command,
+            path=found["path"],
+            version=f"versions/{found['name']}",
+            before=found["before"],
+            unjudged=found["unjudged"],
+            service=bool(found["runs"]),
+            old=tuple(found["old"].split()),
+            talk=talk,
+        )
+
+
+def _answer(remote: Remote, talk: Talk) -> dict[str, str]:
+    """What the script says up to its end; a shell may print lines of its own before."""
+    found: dict[str, str] = {}
+    while True:
+        try:
+            line = talk.read()
+        except EdgecvError as error:
+            raise EdgecvError(
+                f"{remote.destination}: the deployment there ended: {error}"
+            ) from error
+        key, _, value = line.removeprefix(MARK).partition(" ")
+        if not line.startswith(MARK):
+            continue
+        if key == "fault":
+            raise EdgecvError(f"{remote.destination}: {value}")
+        if key == "end":
+            return found
+        found[key] = value
+
+
+def _json_of(out: str) -> Any:
+    """The object in it; what a shell prints when it starts may stand round it."""
+    for begin in re.finditer(r"^{", out, re.MULTILINE):
+        try:
+            return json.JSONDecoder().raw_decode(out, begin.start())[0]
+        except ValueError:
+            continue
+    raise ValueError("no object")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ from edgecv.errors import EdgecvError, UsageError
 
 # ssh's own failures, as against those of the command it runs
 SSH_FAILED = 255
-NOT_FOUND = 127
+NOT_FOUND, KILLED = 127, 137
 # a connection that is dead is given up after 4 x 15 s, not after hours
 _ALIVE = ("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 
@@ -35,6 +36,11 @@ class Done:
     @property
     def reason(self) -> str:
         """The last line it said, which is edgecv's own message when it is edgecv that failed."""
+        if self.status == KILLED:
+            return (
+                "it was killed there, most likely for want of memory (dmesg tells). Add swap, or "
+                "end what else runs there, and call again"
+            )
         lines = (self.err or self.out).strip().splitlines()
         return (
             lines[-1].removeprefix("edgecv: ").removeprefix("ssh: ")
@@ -91,8 +97,32 @@ class Remote:
             EdgecvError: the machine cannot be reached, the connection broke, or no ssh is here.
         """
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            status = self._run([*self._ssh, "--", self.destination, command], feed, out, err)
-            done = Done(status, _text(out), _text(err))
+            # a shell between: ssh tells nothing of what was killed
+            status = self._run(self._call(f"{command}\nexit $?"), feed, out, err)
+            return self._checked(Done(status, _text(out), _text(err)))
+
+    @contextmanager
+    def talk(self, script: str, *arguments: str) -> Iterator[Talk]:
+        """Run a shell script there that is asked while it runs; its input ends with the block.
+
+        Who leaves the block by an error of edgecv waits for its end.
+        """
+        pipe = subprocess.PIPE
+        with tempfile.TemporaryFile() as err:
+            call = self._call(script, *arguments)
+            with subprocess.Popen(call, stdin=pipe, stdout=pipe, stderr=err) as process:
+                try:
+                    yield Talk(process, lambda status: self._checked(Done(status, "", _text(err))))
+                except EdgecvError:
+                    raise
+                except BaseException:
+                    process.kill()
+                    raise
+
+    def _call(self, script: str, *arguments: str) -> list[str]:
+        return [*self._ssh, "--", self.destination, words("sh", "-c", script, *arguments)]
+
+    def _checked(self, done: Done) -> Done:
         if done.status == SSH_FAILED:
             raise EdgecvError(
                 f"{self.destination}: ssh says: {done.reason}. Try: ssh {self.destination} true"
@@ -126,6 +156,39 @@ class Remote:
         finally:
             if process.stdin is not None:
                 _close(process.stdin)
+
+
+class Talk:
+    """A script that runs there and answers in lines.
+
+    Args:
+        process: its ssh.
+        done: what is made of ssh's exit status; raises where ssh failed.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], done: Callable[[int], Done]) -> None:
+        self._process, self._done = process, done
+
+    def tell(self, line: str) -> None:
+        """Send it a line; one that nobody reads any more is missed by `read`."""
+        stdin = self._process.stdin
+        try:
+            if stdin is not None:
+                stdin.write(f"{line}\n".encode())
+                stdin.flush()
+        except BrokenPipeError:
+            return
+
+    def read(self) -> str:
+        """The next line that it prints.
+
+        Raises:
+            EdgecvError: it has ended.
+        """
+        line = self._process.stdout.readline() if self._process.stdout is not None else b""
+        if not line.endswith(b"\n"):
+            raise EdgecvError(self._done(self._process.wait()).reason)
+        return line.decode("utf-8", "replace").rstrip("\n")
 
 
 def words(*parts: str) -> str:

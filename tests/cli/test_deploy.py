@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,19 @@ from ssh_server import Device
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli.deploy import command
 from edgecv.errors import BundleError, EdgecvError, UsageError
-from edgecv.shipping import restart
+from edgecv.shipping import place
 from edgecv.shipping.keys import config_folder, make_key, read_private
 from edgecv.shipping.signature import sign
 
 OLD = [f"2026010{day}-120000-0123456789ab" for day in (1, 2, 3)]
+
+# edgecv in a process of its own, which does not wait whether a service stays up
+AT_ONCE = """\
+from edgecv.cli import main
+from edgecv.shipping import place
+place.SETTLE_S = 0.0
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +47,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
 def device(served: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     """A device without any bundle, and this user's configuration without keys."""
     own_config(tmp_path / "config", monkeypatch)
-    monkeypatch.setattr(restart, "SETTLE_S", 0.0)
+    monkeypatch.setattr(place, "SETTLE_S", 0.0)
     shutil.rmtree(served.place, ignore_errors=True)
-    for name in ("unit", "works", "falls", "restarts", "systemctl.log", "config"):
+    for name in ("unit", "works", "falls", "restarts", "slow", "no-bus", "systemctl.log", "config"):
         path = served.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     served.trust_host("host")
@@ -63,6 +72,24 @@ def quickly(device: Device, bundle: Path, *options: str) -> dict:
     return json.loads(told)
 
 
+@contextmanager
+def started(
+    device: Device, bundle: Path, *options: str, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A deployment in a process of its own, killed at the end of the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", AT_ONCE, "deploy", str(bundle), *device.arguments,
+         *(options or ("--remote-command", "quick"))],
+        env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path)), **environment},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
 def live(device: Device) -> str:
     """Make a version live, as an earlier deployment would have left it."""
     (device.place / "versions" / OLD[-1]).mkdir(parents=True, exist_ok=True)
@@ -71,7 +98,7 @@ def live(device: Device) -> str:
 
 
 def serve_with_systemd(device: Device) -> None:
-    (device.folder / "unit").write_text(f"ExecStart=edgecv run {device.place}/current --source 0")
+    (device.folder / "unit").write_text(f"edgecv run {device.place}/current --source 0")
 
 
 def test_a_bundle_arrives_is_tried_and_goes_live(device: Device, bundle: Path) -> None:
@@ -92,12 +119,14 @@ def test_old_versions_stay_but_not_all_and_other_services_are_left_alone(
     live(device)
     for name in (*OLD[:2], "mine"):
         (device.place / "versions" / name).mkdir()
-    (device.folder / "unit").write_text("ExecStart=edgecv run /other/current --source 0")
+    (device.folder / "unit").write_text("edgecv run /other/current --source 0")
     told = quickly(device, bundle, "--keep", "1")
     assert told["removed"] == OLD[:2]
     assert device.versions() == sorted([OLD[2], device.current(), "mine"])
     assert told["service"] is None
-    assert "restart" not in (device.folder / "systemctl.log").read_text()
+    # nothing of the work is left beside
+    assert sorted(path.name for path in device.place.iterdir()) == [".lock", "current", "versions"]
+    assert "restart" not in device.log()
 
 
 def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
@@ -138,7 +167,7 @@ def test_the_service_is_started_again_on_the_new_version(device: Device, bundle:
     serve_with_systemd(device)
     told = quickly(device, bundle)
     assert (told["service"], told["before"]) == ("edgecv", f"versions/{OLD[-1]}")
-    assert "restart edgecv.service" in (device.folder / "systemctl.log").read_text()
+    assert "restart edgecv.service" in device.log()
 
 
 @pytest.mark.parametrize("how", ["does not come up", "does not stay up"])
@@ -150,13 +179,13 @@ def test_a_service_that_fails_brings_the_former_version_back(
     (device.folder / "works").write_text(before)
     if how == "does not stay up":
         (device.folder / "falls").touch()
-    told = rf"service edgecv {how}.*\. Rolled back: versions/{before} is live$"
+    told = rf"edgecv.service {how}.*\. Rolled back: versions/{before} is live$"
     with pytest.raises(EdgecvError, match=told):
         quickly(device, bundle)
     assert device.current() == before
     assert device.versions() == [before]
     # the new one, the former again
-    log = (device.folder / "systemctl.log").read_text()
+    log = device.log()
     assert log.count("restart edgecv.service") == 2
 
 
@@ -171,43 +200,198 @@ def test_a_first_deployment_whose_service_fails_leaves_nothing_live(
     assert device.versions() == []
 
 
-def test_a_way_back_that_fails_too_is_told(device: Device, bundle: Path) -> None:
+def test_a_service_that_does_not_come_up_with_the_former_version_either_is_told(
+    device: Device, bundle: Path
+) -> None:
     before = live(device)
     serve_with_systemd(device)
     (device.folder / "works").write_text("none")
-    with pytest.raises(
-        EdgecvError, match=rf"Rolling back to versions/{before} failed too: .*come up"
-    ):
+    told = rf"Rolled back: versions/{before} is live, but edgecv\.service does not come up"
+    with pytest.raises(EdgecvError, match=told):
         quickly(device, bundle)
     assert device.current() == before
+    assert device.versions() == [before]
+
+
+def test_of_two_deployments_at_once_the_second_says_who_works_there(
+    device: Device, bundle: Path
+) -> None:
+    live(device)
+    serve_with_systemd(device)
+    (device.folder / "slow").write_text("3")
+    with started(device, bundle) as first:
+        wait_until(lambda: "restart" in device.log())
+        told = r"another deployment works in .* there, process \d+ since .*end it there: kill \d+$"
+        with pytest.raises(EdgecvError, match=told):
+            quickly(device, bundle)
+        assert first.wait(30) == 0
+    assert device.versions() == [OLD[-1], device.current()]
+
+
+def test_a_device_that_hears_nothing_more_goes_back_by_itself(device: Device, bundle: Path) -> None:
+    before = live(device)
+    serve_with_systemd(device)
+    (device.folder / "works").write_text(before)
+    (device.folder / "slow").write_text("2")
+    with started(device, bundle) as process:
+        wait_until(lambda: "restart" in device.log())
+        assert device.current() != before
+        process.kill()
+    wait_until(lambda: device.current() == before)
+    wait_until(lambda: device.versions() == [before])
+    assert not (device.place / ".before").exists()
+
+
+def test_the_way_back_leads_past_a_version_whose_service_was_never_seen_to_come_up(
+    device: Device, bundle: Path
+) -> None:
+    # as a power cut leaves it between the switch and the service
+    known = live(device)
+    (device.place / ".before").write_text(f"versions/{known}\n")
+    (device.place / "versions" / OLD[0]).mkdir()
+    (device.place / "current").unlink()
+    (device.place / "current").symlink_to(f"versions/{OLD[0]}")
+    serve_with_systemd(device)
+    (device.folder / "works").write_text(known)
+    with pytest.raises(EdgecvError, match=rf"Rolled back: versions/{known} is live$"):
+        quickly(device, bundle)
+    assert device.current() == known
+    assert not (device.place / ".before").exists()
+
+
+def test_what_a_power_cut_left_is_removed_but_never_what_is_live(
+    device: Device, bundle: Path
+) -> None:
+    before = live(device)
+    for name in (OLD[0], ".unpack-abc"):
+        (device.place / "versions" / name).mkdir()
+    (device.place / ".new").write_text(OLD[0])
+    quickly(device, bundle)
+    assert device.versions() == [before, device.current()]
+    for new in ("", device.current()):
+        (device.place / ".new").write_text(new)
+        with pytest.raises(EdgecvError, match="no 'edgecvv' there"):
+            quickly(device, bundle, "--remote-command", "edgecvv")
+        quickly(device, bundle)
+        assert before in device.versions()
+
+
+def test_the_version_to_go_back_to_stays_also_when_it_is_the_oldest(
+    device: Device, bundle: Path
+) -> None:
+    live(device)
+    for name in OLD[:2]:
+        (device.place / "versions" / name).mkdir()
+    # gone back to by hand
+    (device.place / "current").unlink()
+    (device.place / "current").symlink_to(f"versions/{OLD[0]}")
+    assert quickly(device, bundle, "--keep", "1")["removed"] == OLD[1:]
+    assert device.versions() == [OLD[0], device.current()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_that_is_asked_to_end_leaves_nothing_here_or_there(
+    device: Device, bundle: Path, number: int, tmp_path: Path
+) -> None:
+    before = live(device)
+    begun = device.folder / "begun"
+    begun.unlink(missing_ok=True)
+    device.add_program("stuck", f'[ "$1" != run ] || {{ touch {begun}; sleep 5; }}; quick "$@"')
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with started(device, bundle, "--remote-command", "stuck", TMPDIR=str(temporary)) as process:
+        wait_until(begun.exists)
+        assert len(list(temporary.iterdir())) == 1
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    wait_until(lambda: device.versions() == [before])
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_service_that_this_user_may_not_start_is_told_before_anything_is_sent(
+    device: Device, bundle: Path
+) -> None:
+    live(device)
+    serve_with_systemd(device)
+    device.add_program("id", 'if [ "$1" = -u ]; then echo 1000; else echo camera; fi')
+    device.add_program("sudo", "exit 1")
+    try:
+        told = r"camera ALL=\(root\) NOPASSWD: .*/systemctl restart edgecv\.service$"
+        with pytest.raises(EdgecvError, match=told):
+            quickly(device, bundle)
+        assert device.versions() == [OLD[-1]]
+        # and one that may
+        device.add_program("sudo", '[ "$1" = -n ] && shift; [ "$1" = -l ] && exit; "$@"')
+        assert quickly(device, bundle)["service"] == "edgecv"
+        assert "restart edgecv.service" in device.log()
+    finally:
+        for name in ("id", "sudo"):
+            (device.folder / "bin" / name).unlink()
+
+
+def test_a_systemd_that_does_not_answer_is_told(device: Device, bundle: Path) -> None:
+    (device.folder / "no-bus").touch()
+    with pytest.raises(EdgecvError, match=r"Failed to connect to bus.*say --service ''"):
+        quickly(device, bundle)
+    assert quickly(device, bundle, "--service", "")["service"] is None
+
+
+def test_what_a_shell_prints_at_its_start_is_passed_over(device: Device, bundle: Path) -> None:
+    device.add_program("noisy", 'echo "Welcome {you}"; quick "$@"; echo Bye')
+    assert quickly(device, bundle, "--remote-command", "noisy")["fps"] == 25
+
+
+@pytest.mark.parametrize("answer", ["", "{}", '{"processed": "ten"}', "[10]"])
+def test_a_device_that_answers_otherwise_than_edgecv_is_told_in_a_line(
+    device: Device, bundle: Path, answer: str
+) -> None:
+    device.add_program("other", f"case $1 in run) echo '{answer}' ;; *) quick \"$@\" ;; esac")
+    with pytest.raises(EdgecvError, match=r"'other' there does not answer as edgecv") as error:
+        quickly(device, bundle, "--remote-command", "other")
+    assert "\n" not in str(error.value)
+
+
+def test_a_build_that_is_killed_is_put_down_to_memory(device: Device, bundle: Path) -> None:
+    device.add_program("starving", '[ "$1" != build ] || kill -9 $$; quick "$@"')
+    with pytest.raises(EdgecvError, match=r"null cannot be built: it was killed there.*memory"):
+        quickly(device, bundle, "--remote-command", "starving", "--engine", "null")
+    assert device.versions() == []
+
+
+@pytest.mark.parametrize(("path", "where"), [("~", "."), ("~/a b", "a b"), ("c/d", "c/d")])
+def test_a_path_begins_at_the_home_of_the_user_there(
+    device: Device, bundle: Path, path: str, where: str
+) -> None:
+    home = device.folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    # sshd begins in the home of the account, which is not this test's
+    device.add_program("sh", f'cd {home}; exec /bin/sh "$@"')
+    try:
+        told = quickly(device, bundle, "--path", path)
+    finally:
+        (device.folder / "bin" / "sh").unlink()
+    assert Path(told["path"]) == (home / where / "current").absolute()
+    assert (home / where / "current").exists()
+
+
+def test_the_home_of_somebody_else_is_not_guessed(device: Device, bundle: Path) -> None:
+    with pytest.raises(UsageError, match="give the absolute path"):
+        quickly(device, bundle, "--path", "~other/bundle")
 
 
 def test_a_copy_that_is_cut_off_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
     before = live(device)
     Bundle.open(bundle).new_file("large").write_bytes(os.urandom(20_000_000))
     Bundle.open(bundle).save()
-    started = device.folder / "started"
+    begun = device.folder / "begun"
+    begun.unlink(missing_ok=True)
     device.add_program(
-        "slow", f'[ "$1" = bundle ] && {{ touch {started}; sleep 1; }}; exec edgecv "$@"'
+        "slow", f'[ "$1" = bundle ] && {{ touch {begun}; sleep 1; }}; exec edgecv "$@"'
     )
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "edgecv",
-            "deploy",
-            str(bundle),
-            *device.arguments,
-            "--remote-command",
-            "slow",
-        ],
-        env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(started.exists)
-    process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    with started(device, bundle, "--remote-command", "slow") as process:
+        wait_until(begun.exists)
+        process.kill()
     wait_until(lambda: device.versions() == [before])
     time.sleep(1.5)  # the other side has begun late, and ends for want of the rest
     wait_until(lambda: device.versions() == [before])

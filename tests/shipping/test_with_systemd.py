@@ -135,7 +135,7 @@ def test_a_service_trusts_the_keys_that_were_trusted_when_it_was_installed(
 def test_a_version_with_which_the_service_does_not_come_up_is_rolled_back(
     systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgecv.shipping.restart.SETTLE_S", 0.5)
+    monkeypatch.setattr("edgecv.shipping.place.SETTLE_S", 0.5)
     device = Device(tmp_path / "device")
     device.add_program("systemctl", f'exec {" ".join(systemd.inside)} /bin/systemctl "$@"')
     bundle = null_bundle(tmp_path / "bundle")
