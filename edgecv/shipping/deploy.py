@@ -19,11 +19,11 @@ class Order:
 
     Attributes:
         folder: the bundle's.
-        path: folder on the device, relative to the home of the user there.
+        path: folder on the device, absolute or relative to the home of the user there.
         command: how edgecv is called there, as words of a shell.
         engine: what is built there; None: tensorrt where it can be.
         source: what the new version is tried on.
-        service: started again when it runs PATH/current.
+        service: started again when it runs PATH/current; empty: none is.
         keep: how many old versions stay.
     """
 
@@ -108,11 +108,8 @@ def _go_live(place: Place, order: Order) -> list[str]:
     try:
         removed = place.go_live(versions.outlived(place, order.keep))
     except KeyboardInterrupt:
-        say(
-            "the device goes on by itself: it ends with the new version, or goes back. See there: "
-            f"readlink {place.path}/current"
-        )
+        say(f"the device goes on by itself; see there: readlink {place.path}/current")
         raise
-    if not place.service:
+    if order.service and not place.service:
         say(f"no service {order.service} runs {place.path}/current there, so none is started again")
     return removed

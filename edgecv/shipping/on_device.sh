@@ -11,7 +11,7 @@
 #   PATH/versions/NAME  bundles
 #   PATH/.lock          who works here
 #   PATH/.new           the version that is being prepared, not live yet
-#   PATH/.before        what was live, as long as the new one's service has not come up
+#   PATH/.before        what was live, and what is now, as long as the service of that has not come up
 
 path=$1 hash=$2 service=$3.service settle=$4
 trap '' HUP PIPE
@@ -62,11 +62,15 @@ flock -n 9 || fault "another deployment works in $path there, $(cat .lock)"
 echo "process $$ since $(date -u '+%F %T') UTC. Wait for it, or end it there: kill $$" >.lock
 tidy
 trap tidy EXIT
+trap 'exit 143' INT TERM
 
 before=$(readlink current) unjudged=
-if [ -f .before ]; then unjudged=$before before=$(cat .before); fi
+# somebody may have led the link elsewhere since
+if [ -f .before ]; then
+  { read -r was; read -r tried; } <.before
+  [ "$tried" != "$before" ] || unjudged=$tried before=$was
+fi
 [ -d "$before" ] || before=
-[ "$unjudged" != "$before" ] || unjudged=
 
 runs=
 if [ "$3" ] && command -v systemctl >/dev/null; then
@@ -94,7 +98,7 @@ tell end
 read -r word gone && [ "$word" = live ] || exit
 
 trap '' INT TERM
-said=$( (echo "$before" >.next && mv -f .next .before && rm -f .new && sync) 2>&1) || {
+said=$( (printf '%s\n' "$before" "versions/$name" >.next && mv -f .next .before && rm -f .new && sync) 2>&1) || {
   rm -f .before
   echo "$name" >.new
   fault "$said"

@@ -86,7 +86,8 @@ class Place:
                 message says why not.
         """
         self.talk.tell(" ".join(["live", *gone]))
-        return _answer(self.remote, self.talk)["removed"].split()
+        then = f"It goes on by itself, if it had begun: ask there, readlink {self.path}/current"
+        return _answer(self.remote, self.talk, then)["removed"].split()
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def take_place(
         raise EdgecvError(f"{remote.destination}: '{command}' does not run: {version.reason}")
     script = SCRIPT.read_text("utf-8")
     with remote.talk(script, "deploy", folder, digest, service, str(SETTLE_S)) as talk:
-        found = _answer(remote, talk)
+        found = _answer(remote, talk, "Call again")
         yield Place(
             remote=remote,
             command=command,
@@ -135,16 +136,19 @@ def take_place(
         )
 
 
-def _answer(remote: Remote, talk: Talk) -> dict[str, str]:
-    """What the script says up to its end; a shell may print lines of its own before."""
+def _answer(remote: Remote, talk: Talk, then: str) -> dict[str, str]:
+    """What the script says up to its end; a shell may print lines of its own before.
+
+    Args:
+        then: what to do where it says nothing more.
+    """
     found: dict[str, str] = {}
     while True:
         try:
             line = talk.read()
         except EdgecvError as error:
-            raise EdgecvError(
-                f"{remote.destination}: the deployment there ended: {error}"
-            ) from error
+            error.args = (f"{error}. {then}",)
+            raise
         key, _, value = line.removeprefix(MARK).partition(" ")
         if not line.startswith(MARK):
             continue

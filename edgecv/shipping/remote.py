@@ -112,15 +112,22 @@ class Remote:
             call = self._call(script, *arguments)
             with subprocess.Popen(call, stdin=pipe, stdout=pipe, stderr=err) as process:
                 try:
-                    yield Talk(process, lambda status: self._checked(Done(status, "", _text(err))))
+                    yield Talk(process, lambda status: self._ended(Done(status, "", _text(err))))
                 except EdgecvError:
                     raise
                 except BaseException:
                     process.kill()
                     raise
+                finally:
+                    if process.stdin is not None:
+                        _close(process.stdin)
 
     def _call(self, script: str, *arguments: str) -> list[str]:
         return [*self._ssh, "--", self.destination, words("sh", "-c", script, *arguments)]
+
+    def _ended(self, done: Done) -> EdgecvError:
+        reason = self._checked(done).reason
+        return EdgecvError(f"{self.destination}: the deployment ended there: {reason}")
 
     def _checked(self, done: Done) -> Done:
         if done.status == SSH_FAILED:
@@ -163,11 +170,13 @@ class Talk:
 
     Args:
         process: its ssh.
-        done: what is made of ssh's exit status; raises where ssh failed.
+        ended: the error of its end by ssh's exit status.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], done: Callable[[int], Done]) -> None:
-        self._process, self._done = process, done
+    def __init__(
+        self, process: subprocess.Popen[bytes], ended: Callable[[int], EdgecvError]
+    ) -> None:
+        self._process, self._ended = process, ended
 
     def tell(self, line: str) -> None:
         """Send it a line; one that nobody reads any more is missed by `read`."""
@@ -187,7 +196,7 @@ class Talk:
         """
         line = self._process.stdout.readline() if self._process.stdout is not None else b""
         if not line.endswith(b"\n"):
-            raise EdgecvError(self._done(self._process.wait()).reason)
+            raise self._ended(self._process.wait())
         return line.decode("utf-8", "replace").rstrip("\n")
 
 

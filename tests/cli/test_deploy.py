@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from broker import free_port
 from click.testing import CliRunner, Result
@@ -81,13 +83,13 @@ def started(
         [sys.executable, "-c", AT_ONCE, "deploy", str(bundle), *device.arguments,
          *(options or ("--remote-command", "quick"))],
         env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path)), **environment},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.communicate(timeout=10)
 
 
 def live(device: Device) -> str:
@@ -242,12 +244,44 @@ def test_a_device_that_hears_nothing_more_goes_back_by_itself(device: Device, bu
     assert not (device.place / ".before").exists()
 
 
+def test_a_connection_that_breaks_at_the_switch_is_told_and_the_device_goes_on(
+    device: Device, bundle: Path, tmp_path: Path
+) -> None:
+    before = live(device)
+    serve_with_systemd(device)
+    (device.folder / "slow").write_text("2")
+    with started(device, bundle, "--remote-command", "quick", TMPDIR=str(tmp_path)) as process:
+        wait_until(lambda: "restart" in device.log())
+        (master,) = (
+            one for one in psutil.process_iter(["cmdline"])
+            if f"{tmp_path}/" in "".join(one.info["cmdline"] or ()) and "[mux]" in one.cmdline()[0]
+        )  # fmt: skip
+        master.kill()
+        told = process.communicate(timeout=30)[1].decode().splitlines()[-1]
+    assert re.search(r"ssh says: .* It goes on by itself, .*: ask there, readlink /", told)
+    wait_until(lambda: not (device.place / ".before").exists())
+    assert device.current() != before
+
+
+def test_a_deployment_that_is_ended_there_is_told(device: Device, bundle: Path) -> None:
+    before = live(device)
+    # as the message of a second one says
+    device.add_program(
+        "ended", f'[ "$1" != run ] || kill $(cut -d" " -f2 {device.place}/.lock); quick "$@"'
+    )
+    with pytest.raises(EdgecvError, match=r"ended there: exit status 143\."):
+        quickly(device, bundle, "--remote-command", "ended")
+    assert device.current() == before
+    quickly(device, bundle)
+    assert device.versions() == [before, device.current()]
+
+
 def test_the_way_back_leads_past_a_version_whose_service_was_never_seen_to_come_up(
     device: Device, bundle: Path
 ) -> None:
     # as a power cut leaves it between the switch and the service
     known = live(device)
-    (device.place / ".before").write_text(f"versions/{known}\n")
+    (device.place / ".before").write_text(f"versions/{known}\nversions/{OLD[0]}\n")
     (device.place / "versions" / OLD[0]).mkdir()
     (device.place / "current").unlink()
     (device.place / "current").symlink_to(f"versions/{OLD[0]}")
@@ -257,6 +291,14 @@ def test_the_way_back_leads_past_a_version_whose_service_was_never_seen_to_come_
         quickly(device, bundle)
     assert device.current() == known
     assert not (device.place / ".before").exists()
+
+
+def test_who_led_the_link_elsewhere_after_a_power_cut_is_believed(
+    device: Device, bundle: Path
+) -> None:
+    mine = live(device)
+    (device.place / ".before").write_text(f"versions/{OLD[1]}\nversions/{OLD[0]}\n")
+    assert quickly(device, bundle)["before"] == f"versions/{mine}"
 
 
 def test_what_a_power_cut_left_is_removed_but_never_what_is_live(
