@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 from edgecv import __version__
 from edgecv.errors import EdgecvError, UsageError
-from edgecv.shipping.remote import NOT_FOUND, Done, Remote, Talk, words
+from edgecv.shipping.remote import NOT_FOUND, Done, Remote, words
+from edgecv.shipping.talk import Talk
 
 # holds the lock there, switches, and goes back by itself
 SCRIPT = Path(__file__).with_name("on_device.sh")
 # how long a service must stay up after it said that it is ready
 SETTLE_S = 5.0
-MARK = "deploy: "
 Answer = TypeVar("Answer")
 
 
@@ -39,6 +39,7 @@ class Place:
         unjudged: what is live where a deployment was cut off before its service came up; or empty.
         service: whether a service runs `current`.
         old: names of what is in versions/.
+        talk: the script there that holds the lock.
     """
 
     remote: Remote
@@ -87,7 +88,7 @@ class Place:
         """
         self.talk.tell(" ".join(["live", *gone]))
         then = f"It goes on by itself, if it had begun: ask there, readlink {self.path}/current"
-        return _answer(self.remote, self.talk, then)["removed"].split()
+        return self.talk.answer(then)["removed"].split()
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def take_place(
         raise EdgecvError(f"{remote.destination}: '{command}' does not run: {version.reason}")
     script = SCRIPT.read_text("utf-8")
     with remote.talk(script, "deploy", folder, digest, service, str(SETTLE_S)) as talk:
-        found = _answer(remote, talk, "Call again")
+        found = talk.answer("Call again")
         yield Place(
             remote=remote,
             command=command,
@@ -134,29 +135,6 @@ def take_place(
             old=tuple(found["old"].split()),
             talk=talk,
         )
-
-
-def _answer(remote: Remote, talk: Talk, then: str) -> dict[str, str]:
-    """What the script says up to its end; a shell may print lines of its own before.
-
-    Args:
-        then: what to do where it says nothing more.
-    """
-    found: dict[str, str] = {}
-    while True:
-        try:
-            line = talk.read()
-        except EdgecvError as error:
-            error.args = (f"{error}. {then}",)
-            raise
-        key, _, value = line.removeprefix(MARK).partition(" ")
-        if not line.startswith(MARK):
-            continue
-        if key == "fault":
-            raise EdgecvError(f"{remote.destination}: {value}")
-        if key == "end":
-            return found
-        found[key] = value
 
 
 def _json_of(out: str) -> Any:

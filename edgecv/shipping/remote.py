@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from edgecv.errors import EdgecvError, UsageError
+from edgecv.shipping.talk import Talk
 
 # ssh's own failures, as against those of the command it runs
 SSH_FAILED = 255
@@ -112,7 +113,11 @@ class Remote:
             call = self._call(script, *arguments)
             with subprocess.Popen(call, stdin=pipe, stdout=pipe, stderr=err) as process:
                 try:
-                    yield Talk(process, lambda status: self._ended(Done(status, "", _text(err))))
+                    yield Talk(
+                        self.destination,
+                        process,
+                        lambda status: self._checked(Done(status, "", _text(err))).reason,
+                    )
                 except EdgecvError:
                     raise
                 except BaseException:
@@ -124,10 +129,6 @@ class Remote:
 
     def _call(self, script: str, *arguments: str) -> list[str]:
         return [*self._ssh, "--", self.destination, words("sh", "-c", script, *arguments)]
-
-    def _ended(self, done: Done) -> EdgecvError:
-        reason = self._checked(done).reason
-        return EdgecvError(f"{self.destination}: the deployment ended there: {reason}")
 
     def _checked(self, done: Done) -> Done:
         if done.status == SSH_FAILED:
@@ -163,41 +164,6 @@ class Remote:
         finally:
             if process.stdin is not None:
                 _close(process.stdin)
-
-
-class Talk:
-    """A script that runs there and answers in lines.
-
-    Args:
-        process: its ssh.
-        ended: the error of its end by ssh's exit status.
-    """
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], ended: Callable[[int], EdgecvError]
-    ) -> None:
-        self._process, self._ended = process, ended
-
-    def tell(self, line: str) -> None:
-        """Send it a line; one that nobody reads any more is missed by `read`."""
-        stdin = self._process.stdin
-        try:
-            if stdin is not None:
-                stdin.write(f"{line}\n".encode())
-                stdin.flush()
-        except BrokenPipeError:
-            return
-
-    def read(self) -> str:
-        """The next line that it prints.
-
-        Raises:
-            EdgecvError: it has ended.
-        """
-        line = self._process.stdout.readline() if self._process.stdout is not None else b""
-        if not line.endswith(b"\n"):
-            raise self._ended(self._process.wait())
-        return line.decode("utf-8", "replace").rstrip("\n")
 
 
 def words(*parts: str) -> str:
