@@ -18,6 +18,19 @@ TEXT = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
 GLIBC = {"3.10": 35, "3.12": 39}
 # what it may add: Dockerfile.jetson and docs/jetson.md name them
 OPTIONAL = ("video", "mqtt", "onnxruntime")
+# --platform and --python-version choose the wheels; what a requirement's marker asks, pip answers
+# with the machine that it runs on, unless it is told
+PIP = """\
+import sys
+from pip._internal.cli.main import main
+from pip._vendor.packaging import markers
+here, version = markers.default_environment(), sys.argv.pop(1)
+markers.default_environment = lambda: {
+    **here, "platform_machine": "aarch64", "python_version": version,
+    "python_full_version": f"{version}.0", "implementation_version": f"{version}.0",
+}
+sys.exit(main())
+"""
 
 
 def declared(name: str) -> list[str]:
@@ -32,7 +45,8 @@ def resolve(requirements: list[str], python: str, folder: Path) -> list[str]:
     report = folder / "report.json"
     subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed"),
+            *(sys.executable, "-c", PIP, python),
+            *("install", "--dry-run", "--quiet", "--ignore-installed"),
             *("--only-binary=:all:", "--target", str(folder / "target")),
             *("--python-version", python, "--implementation", "cp", "--report", str(report)),
             *(
@@ -55,7 +69,6 @@ needs_registry = pytest.mark.skipif(
 )
 
 
-@pytest.mark.slow
 @pytest.mark.network
 @needs_registry
 @pytest.mark.parametrize("python", GLIBC)
@@ -73,6 +86,14 @@ def test_every_dependency_has_a_wheel_for_the_python_of_jetpack(
     built = [file for file in files if not file.endswith("-none-any.whl")]
     assert all("aarch64" in file for file in built)
     assert len(built) > 5
+
+
+@pytest.mark.network
+@needs_registry
+@pytest.mark.parametrize("marker", ["platform_machine == 'aarch64'", "python_version < '3.11'"])
+def test_markers_are_those_of_the_device(marker: str, tmp_path: Path) -> None:
+    assert resolve([f"click; {marker}"], "3.10", tmp_path)
+    assert not resolve(["click; platform_machine == 'x86_64'"], "3.10", tmp_path)
 
 
 @pytest.mark.network
