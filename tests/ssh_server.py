@@ -53,7 +53,7 @@ class Device:
         self.add_program(
             "quick",
             "case $1 in\n"
-            'run) echo \'{"processed": 10, "end_to_end_fps": 25}\' ;;\n'
+            'run) echo \'{"variant": "null", "processed": 10, "end_to_end_fps": 25}\' ;;\n'
             "--version) echo edgecv ;;\n"
             '*) exec edgecv "$@" ;;\nesac',
         )

@@ -33,6 +33,8 @@ VERBS = {
 }
 
 
+# what these finished is kept, and reused by the next call
+GO_ON = ("compress", "train", "sweep")
 NO_MEMORY = "not enough memory. Give fewer pictures a call, or a smaller network"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -84,8 +86,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("stopped. What was finished is kept; the same command goes on from there", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes its own of the interrupt, which may say more
+        _fail(str(error.__cause__ or error) or _stopped(), 130)
     except ModuleNotFoundError as error:
         _fail(str(_missing(error)), MissingExtraError.exit_status)
     except MemoryError:
@@ -104,6 +107,12 @@ def main() -> None:
 def _fail(message: str, status: int) -> None:
     click.echo(f"edgecv: {message}", err=True)
     sys.exit(status)
+
+
+def _stopped() -> str:
+    verb = next((word for word in sys.argv[1:] if word in VERBS), None)
+    then = ". What was finished is kept; the same command goes on from there"
+    return f"stopped{then if verb in GO_ON else ''}"
 
 
 def _missing(error: ModuleNotFoundError) -> MissingExtraError:

@@ -76,4 +76,7 @@ def command(
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))
         return
-    click.echo(f"{done.host}:{done.path} is {done.version}, {done.fps:.1f} frames/s in the test")
+    click.echo(
+        f"{done.host}:{done.path} is {done.version}; the test ran {done.variant} with "
+        f"{done.fps:.1f} frames/s"
+    )

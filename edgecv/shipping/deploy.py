@@ -45,7 +45,8 @@ class Deployed:
         path: PATH/current there, absolute.
         version, before: what it leads to, and led to; empty: nothing.
         engine: what was built there, or None.
-        fps: frames a second of the test.
+        variant: what the test ran.
+        fps: frames a second of it.
         service: what was started again, or None.
         removed: old versions that are gone.
     """
@@ -55,6 +56,7 @@ class Deployed:
     version: str
     before: str
     engine: str | None
+    variant: str
     fps: float
     service: str | None
     removed: list[str]
@@ -76,7 +78,11 @@ def deploy(remote: Remote, order: Order) -> Deployed:
                 f"{place.unjudged} went live in a deployment that was cut off before its service "
                 f"came up: the way back is {place.before or 'nothing'}"
             )
-        engine, fps = _prepare(place, bundle, order)
+        try:
+            engine, variant, fps = _prepare(place, bundle, order)
+        except KeyboardInterrupt:
+            live = place.unjudged or place.before or "nothing"
+            raise KeyboardInterrupt(f"stopped. Nothing was switched: {live} is live") from None
         removed = _go_live(place, order)
     return Deployed(
         host=remote.destination,
@@ -84,22 +90,23 @@ def deploy(remote: Remote, order: Order) -> Deployed:
         version=place.version,
         before=place.before,
         engine=engine,
+        variant=variant,
         fps=fps,
         service=order.service if place.service else None,
         removed=removed,
     )
 
 
-def _prepare(place: Place, bundle: Bundle, order: Order) -> tuple[str | None, float]:
+def _prepare(place: Place, bundle: Bundle, order: Order) -> tuple[str | None, str, float]:
+    engine = versions.engine_for(place, bundle, order.engine)
     megabytes = sum(record.size_bytes for record in bundle.manifest.files.values()) / 1e6
     say(f"copying {megabytes:.1f} MB to {place.remote.destination}:{place.path}/{place.version}")
     versions.send(place, bundle)
-    engine = order.engine or versions.engine_for(place, bundle)
     if engine is not None:
-        say(f"building {engine} there")
+        say(f"building {engine} there; a plan of TensorRT takes minutes")
         versions.build(place, engine)
-    say(f"trying it on {versions.FRAMES} frames of {order.source}")
-    return engine, versions.try_out(place, order.source)
+    say(f"trying it on {versions.FRAMES} frames of {order.source}, for {versions.TEST_S} s at most")
+    return engine, *versions.try_out(place, order.source, engine)
 
 
 def _go_live(place: Place, order: Order) -> list[str]:
@@ -108,8 +115,10 @@ def _go_live(place: Place, order: Order) -> list[str]:
     try:
         removed = place.go_live(versions.outlived(place, order.keep))
     except KeyboardInterrupt:
-        say(f"the device goes on by itself; see there: readlink {place.path}/current")
-        raise
+        raise KeyboardInterrupt(
+            "stopped here. The device goes on by itself, to the new version or back: ask there, "
+            f"readlink {place.path}/current"
+        ) from None
     if order.service and not place.service:
         say(f"no service {order.service} runs {place.path}/current there, so none is started again")
     return removed

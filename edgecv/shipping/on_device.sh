@@ -41,7 +41,7 @@ state() { systemctl show "$service" --property=ActiveState,NRestarts | tr '\n' '
 comes_up() {
   [ "$runs" ] || return 0
   said=$(as_root systemctl restart "$service" 2>&1) || {
-    said="$service does not come up: $(last "$said")"
+    said="$service does not come up ($(printf '%s\n' "$said" | head -n 1)); see there: journalctl -u $service"
     return 1
   }
   first=$(state)
@@ -75,7 +75,7 @@ fi
 runs=
 if [ "$3" ] && command -v systemctl >/dev/null; then
   said=$(systemctl show "$service" --property=ExecStart 2>&1) ||
-    fault "whether $service runs there is not to be seen: $(last "$said"). If there is none, say --service ''"
+    fault "systemd there does not answer ($(last "$said")). Where no service is to be started again, say --service ''"
   case "$said " in *" $(pwd -P)/current "* | *" $(pwd -L)/current "*) runs=yes ;; esac
 fi
 if [ "$runs" ] && [ "$(id -u)" != 0 ] && ! sudo -n -l systemctl restart "$service" >/dev/null 2>&1; then

@@ -114,10 +114,10 @@ def take_place(
     if folder.startswith("~"):
         raise UsageError(f"--path {path}: only '~/' is known; give the absolute path")
     version = remote.run(f"{command} --version")
-    if version.status == NOT_FOUND:
+    if version.status == NOT_FOUND or not (version.status or "edgecv" in version.out):
         raise EdgecvError(
-            f"{remote.destination}: no '{command}' there. Install edgecv on the device, or say "
-            "where it is: --remote-command /home/me/venv/bin/edgecv"
+            f"{remote.destination}: '{command}' is no edgecv there. Install it on the device, or "
+            "say where it is: --remote-command /home/me/venv/bin/edgecv"
         )
     if version.status:
         raise EdgecvError(f"{remote.destination}: '{command}' does not run: {version.reason}")

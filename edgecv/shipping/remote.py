@@ -42,12 +42,8 @@ class Done:
                 "it was killed there, most likely for want of memory (dmesg tells). Add swap, or "
                 "end what else runs there, and call again"
             )
-        lines = (self.err or self.out).strip().splitlines()
-        return (
-            lines[-1].removeprefix("edgecv: ").removeprefix("ssh: ")
-            if lines
-            else f"exit status {self.status}"
-        )
+        lines = (self.err or self.out).strip().splitlines() or [f"exit status {self.status}"]
+        return lines[-1].removeprefix("edgecv: ").removeprefix("ssh: ").rstrip(".")
 
 
 class Remote:
@@ -73,11 +69,11 @@ class Remote:
         self.destination = destination
         self._folder = tempfile.TemporaryDirectory(prefix="edgecv-ssh-")
         shared = f"ControlPath={self._folder.name}/s"
-        self._ssh = ["ssh", "-T", *(["-F", str(config)] if config else [])]
-        for option in (*_ALIVE, "ControlMaster=auto", "ControlPersist=60", shared):
-            self._ssh += ["-o", option]
-        self._ssh += [] if port is None else ["-p", str(port)]
-        self._ssh += [] if identity is None else ["-i", str(identity)]
+        given = {"-F": config, "-p": port, "-i": identity}
+        plain = [word for key, value in given.items() if value for word in (key, str(value))]
+        self._plain = words("ssh", *plain, destination)
+        options = (*_ALIVE, "ControlMaster=auto", "ControlPersist=60", shared)
+        self._ssh = ["ssh", "-T", *plain, *(word for one in options for word in ("-o", one))]
 
     def __enter__(self) -> Remote:
         return self
@@ -133,7 +129,7 @@ class Remote:
     def _checked(self, done: Done) -> Done:
         if done.status == SSH_FAILED:
             raise EdgecvError(
-                f"{self.destination}: ssh says: {done.reason}. Try: ssh {self.destination} true"
+                f"{self.destination}: ssh says: {done.reason}. Try: {self._plain} true"
             )
         return done
 

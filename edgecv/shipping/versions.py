@@ -30,20 +30,26 @@ def send(place: Place, bundle: Bundle) -> None:
         raise place.fail("the bundle did not arrive", done)
 
 
-def engine_for(place: Place, bundle: Bundle) -> str | None:
-    """What has to be built there: tensorrt where it can be, else nothing.
+def engine_for(place: Place, bundle: Bundle, asked: str | None) -> str | None:
+    """What has to be built there: what was asked for, else tensorrt where it can be, or nothing.
 
     Raises:
-        EdgecvError: `edgecv doctor` fails there.
+        EdgecvError: it cannot be built there, or `edgecv doctor` fails.
     """
-    if not any(variant.engine == "tensorrt" for variant in bundle.manifest.variants):
+    if asked is None and not any(one.engine == "tensorrt" for one in bundle.manifest.variants):
         return None
-    builds = place.ask(
+    engine = asked or "tensorrt"
+    builds, note = place.ask(
         "edgecv doctor failed",
-        lambda told: bool(told["engines"]["tensorrt"]["build"]),
+        lambda told: (told["engines"][engine]["build"], told["engines"][engine]["note"]),
         *("doctor", "--json"),
     )
-    return "tensorrt" if builds else None
+    if asked is not None and not builds:
+        raise EdgecvError(
+            f"{place.remote.destination}: {asked} cannot be built there: {note}. See there: "
+            f"{place.command} doctor"
+        )
+    return engine if builds else None
 
 
 def build(place: Place, engine: str) -> None:
@@ -57,24 +63,33 @@ def build(place: Place, engine: str) -> None:
         raise place.fail(f"{engine} cannot be built", done)
 
 
-def try_out(place: Place, source: str) -> float:
-    """Run the new version on a few frames; gives its frames a second.
+def try_out(place: Place, source: str, engine: str | None) -> tuple[str, float]:
+    """Run the new version on a few frames; gives its variant and frames a second.
+
+    Args:
+        place: where it is.
+        source: of the frames.
+        engine: None: what `edgecv run` takes there.
 
     Raises:
         EdgecvError: it does not get through them.
     """
     limits = ("--policy", "every", "--max-frames", str(FRAMES), "--duration", str(TEST_S))
-    processed, fps = place.ask(
+    choice = () if engine is None else ("--engine", engine)
+    processed, variant, fps = place.ask(
         f"the test on {FRAMES} frames failed",
-        lambda told: (int(told["processed"]), float(told["end_to_end_fps"] or 0)),
-        *("run", f"{place.path}/{place.version}", "--source", source, *limits, "--json"),
+        lambda told: (
+            *(int(told["processed"]), str(told["variant"])),
+            float(told["end_to_end_fps"] or 0),
+        ),
+        *("run", f"{place.path}/{place.version}", "--source", source, *choice, *limits, "--json"),
     )
     if processed != FRAMES:
         raise EdgecvError(
             f"{place.remote.destination}: the test failed: {processed} of {FRAMES} "
             f"frames of {source} came through in {TEST_S} s"
         )
-    return fps
+    return variant, fps
 
 
 def outlived(place: Place, keep: int) -> list[str]:

@@ -108,6 +108,7 @@ def test_a_bundle_arrives_is_tried_and_goes_live(device: Device, bundle: Path) -
     for step in ("copying 0.0 MB", "trying it on 10 frames of conveyor://", "no service edgecv"):
         assert step in result.stderr
     assert f"127.0.0.1:{device.place}/current is versions/" in result.stdout
+    assert "the test ran null-fp32 with" in result.stdout
     (version,) = device.versions()
     assert device.current() == version
     arrived = Bundle.open(device.place / "current")
@@ -140,7 +141,12 @@ def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
     trusted = device.folder / "config" / "edgecv" / "trusted_keys"
     trusted.mkdir(parents=True)
     shutil.copy(f"{key}.pub", trusted)
-    assert quickly(device, bundle, "--engine", "null")["engine"] == "null"
+    log = device.folder / "asked"
+    device.add_program("asked", f'echo "$@" >>{log}; quick "$@"')
+    told = quickly(device, bundle, "--engine", "null", "--remote-command", "asked")
+    assert told["engine"] == "null"
+    # and it is what the test runs
+    assert "--source conveyor:// --engine null" in log.read_text()
     assert (device.place / "current" / "built" / "manifest.json").is_file()
     # of a key that the device does not trust
     make_key(tmp_path / "other")
@@ -149,6 +155,15 @@ def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
     with pytest.raises(EdgecvError, match=r"the bundle did not arrive: .*not trusted here"):
         deploy(device, bundle)
     assert device.versions() == [before]
+
+
+def test_an_engine_that_the_device_cannot_build_is_refused_before_anything_is_sent(
+    device: Device, bundle: Path
+) -> None:
+    told = r"tensorrt cannot be built there: .*\. See there: quick doctor"
+    with pytest.raises(EdgecvError, match=told):
+        quickly(device, bundle, "--engine", "tensorrt")
+    assert device.versions() == []
 
 
 def test_a_bundle_that_fails_its_test_never_goes_live(device: Device, bundle: Path) -> None:
@@ -312,7 +327,7 @@ def test_what_a_power_cut_left_is_removed_but_never_what_is_live(
     assert device.versions() == [before, device.current()]
     for new in ("", device.current()):
         (device.place / ".new").write_text(new)
-        with pytest.raises(EdgecvError, match="no 'edgecvv' there"):
+        with pytest.raises(EdgecvError, match="'edgecvv' is no edgecv there"):
             quickly(device, bundle, "--remote-command", "edgecvv")
         quickly(device, bundle)
         assert before in device.versions()
@@ -331,6 +346,20 @@ def test_the_version_to_go_back_to_stays_also_when_it_is_the_oldest(
     assert device.versions() == [OLD[0], device.current()]
 
 
+def test_who_stops_it_at_the_switch_is_told_that_the_device_goes_on(
+    device: Device, bundle: Path
+) -> None:
+    live(device)
+    serve_with_systemd(device)
+    (device.folder / "slow").write_text("2")
+    with started(device, bundle) as process:
+        wait_until(lambda: "restart" in device.log())
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=30)[1].decode().splitlines()[-1]
+    assert told.startswith("edgecv: stopped here. The device goes on by itself")
+    wait_until(lambda: not (device.place / ".before").exists())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_that_is_asked_to_end_leaves_nothing_here_or_there(
     device: Device, bundle: Path, number: int, tmp_path: Path
@@ -345,7 +374,9 @@ def test_one_that_is_asked_to_end_leaves_nothing_here_or_there(
         wait_until(begun.exists)
         assert len(list(temporary.iterdir())) == 1
         process.send_signal(number)
-        assert process.wait(30) == 130
+        told = process.communicate(timeout=30)[1].decode().splitlines()[-1]
+    assert process.returncode == 130
+    assert told == f"edgecv: stopped. Nothing was switched: versions/{before} is live"
     wait_until(lambda: device.versions() == [before])
     assert list(temporary.iterdir()) == []
 
@@ -475,7 +506,8 @@ def test_a_full_disk_leaves_the_old_version_live(device: Device, bundle: Path) -
 def test_a_machine_that_is_not_there_is_told_in_a_line(device: Device, bundle: Path) -> None:
     arguments = [str(bundle), *device.arguments]
     arguments[arguments.index("--port") + 1] = str(free_port())
-    with pytest.raises(EdgecvError, match=r"127\.0\.0\.1: ssh says: .*Connection refused") as error:
+    told = r"127\.0\.0\.1: ssh says: .*refused\. Try: ssh -F \S+ -p \d+ 127\.0\.0\.1 true$"
+    with pytest.raises(EdgecvError, match=told) as error:
         CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
     assert error.value.exit_status == 1
     assert "\n" not in str(error.value)
@@ -496,8 +528,10 @@ def test_a_key_that_the_machine_does_not_know_is_told(device: Device, bundle: Pa
 
 
 def test_a_device_without_edgecv_is_told_where_to_look(device: Device, bundle: Path) -> None:
-    with pytest.raises(EdgecvError, match=r"no 'edgecvv' there.*--remote-command"):
+    with pytest.raises(EdgecvError, match=r"'edgecvv' is no edgecv there.*--remote-command"):
         deploy(device, bundle, "--remote-command", "edgecvv")
+    with pytest.raises(EdgecvError, match="'true' is no edgecv there"):
+        deploy(device, bundle, "--remote-command", "true")
     device.add_program("dumb", "echo broken >&2; exit 3")
     with pytest.raises(EdgecvError, match="'dumb' does not run: broken"):
         deploy(device, bundle, "--remote-command", "dumb")

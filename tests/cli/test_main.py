@@ -32,13 +32,13 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def failing(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], Any]:
     """The command line with a verb that raises something."""
 
-    def edgecv(error: BaseException) -> tuple[int, str, str]:
+    def edgecv(error: BaseException, verb: str = "doctor") -> tuple[int, str, str]:
         @click.command()
         def command() -> None:
             raise error
 
         monkeypatch.setattr(Verbs, "get_command", lambda *_: command)
-        return call("doctor")
+        return call(verb)
 
     return edgecv
 
@@ -112,7 +112,14 @@ def test_ctrl_c_ends_with_130(
 ) -> None:
     status, _, err = failing(error)
     assert status == 130
-    assert err.strip().startswith("edgecv: stopped.")
+    assert err.strip().startswith("edgecv: stopped")
+
+
+def test_only_of_what_goes_on_is_it_said_when_it_is_stopped(failing: Callable[..., Any]) -> None:
+    told = failing(KeyboardInterrupt(), "compress")[2]
+    assert told.strip().endswith("the same command goes on from there")
+    assert failing(KeyboardInterrupt(), "bench")[2].strip() == "edgecv: stopped"
+    assert failing(KeyboardInterrupt("half done"), "bench")[2].strip() == "edgecv: half done"
 
 
 def test_a_defect_of_edgecv_itself_is_not_hidden(failing: Callable[[BaseException], Any]) -> None:
