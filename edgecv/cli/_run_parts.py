@@ -21,9 +21,10 @@ from edgecv.errors import UsageError
 from edgecv.runtime.intake import Policy
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.reader import Reading
+from edgecv.runtime.stats import SHOWN_MIN
 
-# smallest score that a tracker still makes use of (ByteTrack's), and that a person wants to see
-TRACKED_MIN, SHOWN_MIN = 0.1, 0.25
+# smallest score that a tracker still makes use of (ByteTrack's)
+TRACKED_MIN = 0.1
 
 
 class Finite(click.FloatRange):

@@ -9,7 +9,6 @@ import psutil
 from rich.console import Console
 
 from edgecv.bundle import Bundle, Variant
-from edgecv.cli._run_parts import SHOWN_MIN
 from edgecv.cli._run_tables import (
     counts_table,
     number,
@@ -22,7 +21,7 @@ from edgecv.runtime.clock import now
 from edgecv.runtime.governing import Governing
 from edgecv.runtime.loop import LoopSettings
 from edgecv.runtime.running import Outbox
-from edgecv.runtime.stats import Stats
+from edgecv.runtime.stats import SHOWN_MIN, Stats
 from edgecv.runtime.summary import bounds
 
 
@@ -94,6 +93,11 @@ def _watched(name: str, row: dict[str, Any], told: dict[str, Any]) -> list[str]:
             f"{name}: no tracks, but boxes of scores up to {best:.2f}; weaker ones start tracks "
             f"with --conf {max(0.1, best - 0.1):.1f}"
         )
+    elif told["tracker"] and row["tracked"] < row["boxes"] / 2:
+        lines.append(
+            f"{name}: {row['tracked']} of {row['boxes']} boxes from {SHOWN_MIN} on are in tracks; "
+            "--conf 0.4 starts more"
+        )
     return lines
 
 
@@ -107,9 +111,12 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if "governor" in told:
         lines.append(_held(told))
     if told["of_engine"] is not None:
+        # a short run may end faster than what was counted in it allows for long
+        most = f"; this CPU allows {told['ceiling']:.2f}"
         lines.append(
             f"{told['end_to_end_fps']:.1f} frames a second, {told['of_engine']:.2f} of the engine "
-            f"alone ({told['engine_only_fps']:.1f}); this CPU allows {told['ceiling']:.2f}"
+            f"alone ({told['engine_only_fps']:.1f})"
+            + (most if told["ceiling"] >= told["of_engine"] else "")
         )
     if told["bound_by"] is not None:
         lines.append(f"bound by {told['bound_by']}")

@@ -7,15 +7,27 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+WIDTH = 80
 # the rest is in the JSON
 SWITCHES_MAX = 10
+NAME_MIN = 8
 
 
 def _table(title: str, *heads: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column(heads[0], overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column(heads[0], overflow="ellipsis", no_wrap=True)
     for head in heads[1:]:
         table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def _fitted(table: Table) -> Table:
+    """The same in WIDTH: names are cut, figures never."""
+    names, *figures = table.columns
+    for one in figures:
+        one.min_width = max(len(str(cell)) for cell in (one.header, *one.cells))
+    # a space and a divider behind each; the edges, and a space behind the names
+    names.max_width = max(NAME_MIN, WIDTH - sum(2 + (one.min_width or 0) for one in figures) - 3)
     return table
 
 
@@ -30,7 +42,7 @@ def streams_table(told: dict[str, Any]) -> Table:
         counts = [row["frames_in"], row["processed"], sum(row["dropped"].values())]
         ages = [milliseconds(row["age_ms"], key) for key in ("p50", "p90", "p99")]
         table.add_row(name, *map(str, counts), number(row["fps"], ".1f"), *ages, str(row["tracks"]))
-    return table
+    return _fitted(table)
 
 
 def stages_table(told: dict[str, Any]) -> Table:
@@ -54,7 +66,7 @@ def counts_table(told: dict[str, Any]) -> Table:
                 now = "" if inside is None else str(inside.get(kind, 0))
                 ways = (str(one[way].get(kind, 0)) for way in ("in", "out"))
                 table.add_row(stream, name, kind, *ways, now)
-    return table
+    return _fitted(table)
 
 
 def switches_table(governor: dict[str, Any]) -> Table:

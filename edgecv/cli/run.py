@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -153,7 +154,7 @@ def command(
         click.echo(json.dumps(told, indent=1))
     else:
         print_summary(told, sys.stderr if outputs.on_stdout else sys.stdout)
-    _end(told)
+    _end(told, stop.is_set())
 
 
 def _opened(source: Source) -> tuple[Source, Capture | None]:
@@ -161,8 +162,10 @@ def _opened(source: Source) -> tuple[Source, Capture | None]:
     return source, None if source.remote else source.open()
 
 
-def _end(told: dict[str, object]) -> None:
-    problems = told["problems"]
-    if isinstance(problems, list) and problems:
-        count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+def _end(told: dict[str, Any], stopped: bool) -> None:
+    if told["problems"]:
+        count = f"{len(told['problems'])} problems" if len(told["problems"]) > 1 else "a problem"
         raise EdgecvError(f"ended with {count}, said above; the rest was done")
+    away = [one["away"] for one in told["streams"].values() if one["away"]]
+    if away and not stopped and not told["frames_in"]:
+        raise EdgecvError(f"no frame came: {'; '.join(away)}")

@@ -255,6 +255,7 @@ class Loop:
         if tracks.track_ids is not None and len(tracks):
             stats = self.stats.streams[frame.stream]
             stats.tracks = max(stats.tracks, int(tracks.track_ids.max()))
+            stats.tracked += len(tracks) if found is not None else 0
         return tracks
 
     def _write(self) -> None:

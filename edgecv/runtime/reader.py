@@ -94,8 +94,8 @@ class Reader:
     def _come_back(self, problem: EdgecvError) -> None:
         """Open the source again, for as long as it takes."""
         lost_s = now()
-        self._stats.broken, self._capture = True, None
-        say(f"{problem}. Trying again; the other streams run on")
+        self._stats.broken, self._stats.away, self._capture = True, str(problem), None
+        say(f"{problem}. Trying again")
         while not self._stopping.wait(self._pause_s):
             self._pause_s = min(2 * self._pause_s, BACKOFF_S[1])
             if self._open() is None:

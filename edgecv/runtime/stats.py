@@ -13,6 +13,8 @@ from edgecv.types import Detections
 
 # in the order in which a frame meets them
 STAGES = ("decode", "preprocess", "engine", "postprocess", "track", "sinks")
+# smallest score that a person wants to see
+SHOWN_MIN = 0.25
 
 
 class StreamStats:
@@ -28,10 +30,13 @@ class StreamStats:
         age: from capture to result.
         breaks: how often it broke and came back.
         broken: it is gone now.
+        away: why it was gone last.
         problem: what is wrong with it for good.
         ended: it gives no more frames.
         tracks: objects that got an id.
         best_score: of all boxes; tells why there are no tracks.
+        boxes: those that a detector found with a score of SHOWN_MIN and more.
+        tracked: boxes of tracks in the frames that it looked at.
     """
 
     def __init__(self) -> None:
@@ -42,10 +47,12 @@ class StreamStats:
         self.age = Times()
         self.breaks = 0
         self.broken = False
+        self.away: str | None = None
         self.problem: str | None = None
         self.ended = False
         self.tracks = 0
         self.best_score = 0.0
+        self.boxes = self.tracked = 0
         self.first_s: float | None = None
         self.last_s = 0.0
 
@@ -53,6 +60,7 @@ class StreamStats:
         """The network's answer, before tracking."""
         if len(boxes):
             self.best_score = max(self.best_score, float(boxes.scores.max()))
+            self.boxes += int((boxes.scores >= SHOWN_MIN).sum())
 
     def result(self, frame: StreamFrame) -> None:
         """A frame has its result."""
@@ -80,8 +88,11 @@ class StreamStats:
             "age_ms": self.age.to_json(),
             "tracks": self.tracks,
             "best_score": round(self.best_score, 4),
+            "boxes": self.boxes,
+            "tracked": self.tracked,
             "breaks": self.breaks,
             "broken": self.broken,
+            "away": self.away,
             "problem": self.problem,
         }
 

@@ -62,7 +62,7 @@ def _find(text: str) -> list[Source]:
 def _files(text: str) -> list[Source]:
     from edgecv.data.pictures import SUFFIXES, find_pictures
     from edgecv.runtime.sources.pictures import PictureFiles
-    from edgecv.runtime.sources.video import VideoFile
+    from edgecv.runtime.sources.video import VideoFile, missing
 
     path = Path(text).expanduser()
     if path.is_dir():
@@ -71,6 +71,8 @@ def _files(text: str) -> list[Source]:
     paths = [Path(name) for name in sorted(glob.glob(str(path)))] if matched else [path]
     if not paths:
         raise DataError(f"{text}: no file has such a name")
+    if not paths[0].exists():
+        raise missing(path)
     pictures = tuple(one for one in paths if one.suffix.lower() in SUFFIXES)
     found: list[Source] = [VideoFile(one, one.stem) for one in paths if one not in pictures]
     if pictures:
