@@ -149,7 +149,7 @@ def _engine(name: str, extras: dict[str, Any]) -> dict[str, Any]:
     module = EXTRAS[_EXTRA_OF[name]][name]
     present = find_spec(module) is not None
     version = needs["installed"].get(name, "")
-    note = f"{name} {version}" if present else needs["install"]
+    note = f"{name} {version}" if present else "not installed"
     return {"run": present, "build": present, "note": note}
 
 

@@ -65,8 +65,28 @@ class MissingExtraError(UsageError):
 
 
 def pip_line(extra: str) -> str:
-    """The command that installs an extra."""
-    return f"pip install 'edgecv[{extra}]'"
+    """The command that installs an extra, from where this edgecv came, for the Python it runs in.
+
+    Source: PEP 610, for where it came from.
+    """
+    # of use in a failure alone, and a tenth of the command line's start
+    import json
+    import shlex
+    import sys
+    from importlib import metadata
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    pip, wanted = f"{shlex.quote(sys.executable)} -m pip install", f"edgecv[{extra}]"
+    try:
+        origin = json.loads(metadata.distribution("edgecv").read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        origin = {}
+    folder = unquote(urlsplit(origin.get("url", "")).path)
+    if "dir_info" not in origin or not Path(folder).is_dir():
+        return f"{pip} '{wanted}'"
+    kind = "-e " if origin["dir_info"].get("editable") else ""
+    return f"{pip} {kind}{shlex.quote(f'{folder}[{extra}]')}"
 
 
 class EngineError(EdgecvError):

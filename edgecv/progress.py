@@ -18,8 +18,11 @@ _shown: ContextVar[Progress | None] = ContextVar("_shown", default=None)
 
 
 def say(message: str) -> None:
-    """One line of log on stderr."""
-    Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True).print(message)
+    """One line of log on stderr, above a bar that is shown; a terminal gets it broken at words."""
+    shown = _shown.get()
+    console = Console(file=sys.stderr) if shown is None else shown.console
+    whole = not console.is_terminal
+    console.print(message, highlight=False, markup=False, soft_wrap=whole)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from recorded_devices import orin_nano, orin_nx, virtual_machine
 
 from edgecv import doctor
 from edgecv.engines import ENGINES
+from edgecv.errors import pip_line
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
@@ -50,9 +51,9 @@ def test_what_is_missing_comes_with_its_pip_line(monkeypatch: pytest.MonkeyPatch
     assert found["engines"]["openvino"] == {
         "run": False,
         "build": False,
-        "note": "pip install 'edgecv[openvino]'",
+        "note": "not installed",
     }
-    assert found["engines"]["torch"]["note"] == "pip install 'edgecv[compress]'"
+    assert found["extras"]["openvino"]["install"] == pip_line("openvino")
     assert found["extras"]["openvino"]["missing"] == ["openvino"]
     assert found["engines"]["null"]["run"] is True
 
@@ -117,7 +118,7 @@ def test_only_a_machine_with_a_gpu_is_sent_there(
     if gpu:
         (tmp_path / "dev" / "nvidia0").touch()
     told = doctor.examine(tmp_path)["extras"]["tensorrt"]["install"]
-    assert told == ("pip install 'edgecv[tensorrt]'" if gpu else None)
+    assert told == (pip_line("tensorrt") if gpu else None)
 
 
 def test_a_virtual_machine_has_no_advice(tmp_path: Path) -> None:

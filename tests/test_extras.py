@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edgecv.errors import MissingExtraError
+from edgecv.errors import MissingExtraError, pip_line
 from edgecv.extras import imported
 
 
@@ -17,5 +17,5 @@ def test_a_package_that_is_missing_is_named_with_what_needs_it_and_its_pip_line(
         imported("no_such_package", "video", "source a.mp4")
     assert str(caught.value) == (
         "source a.mp4 needs the package 'no_such_package', which is not installed. "
-        "Install it: pip install 'edgecv[video]'"
+        f"Install it: {pip_line('video')}"
     )

@@ -54,6 +54,19 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
     assert terminal.getvalue().rpartition("\x1b[2K")[2] == "\x1b[?25h\r"
 
 
+def test_a_line_stands_above_the_bar_that_is_shown_and_is_broken_at_words() -> None:
+    told = "no GPU here: " + " ".join(["the file runs without optimisation"] * 4)
+    with redirect_stderr(Terminal()) as terminal, bar("counting sheep", 3) as advance:
+        time.sleep(REFRESH_S)
+        advance()
+        say(told)
+        time.sleep(REFRESH_S)
+    lines = plain(terminal).replace("\r", "\n").splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("no GPU here"))
+    assert " ".join(line.strip() for line in lines[begin : begin + 2]) == told
+    assert "counting sheep" in lines[begin + 2]
+
+
 def test_bytes_are_shown_as_megabytes_from_where_they_start() -> None:
     with redirect_stderr(Terminal()) as terminal, byte_bar("fetch", 4_000_000, 1_000_000) as step:
         step(500_000)

@@ -13,7 +13,7 @@ from edgecv.bundle import Bundle, Variant
 from edgecv.cache import cache_folder
 from edgecv.engines import Engine, open_engine
 from edgecv.engines.tensorrt import why_not_here
-from edgecv.errors import BundleError
+from edgecv.errors import BundleError, pip_line
 from edgecv.machine import available_cores
 from edgecv.progress import say
 from edgecv.runtime.switched import SwitchedEngine
@@ -43,7 +43,7 @@ def pick_variant(bundle: Bundle, engine: str | None) -> Variant:
     have = ", ".join(variant.name for variant in variants) or "none"
     raise BundleError(
         f"{bundle.folder}: none of its engines runs here; it has {have}. Install one: "
-        "pip install 'edgecv[openvino]', or build one: edgecv build"
+        f"{pip_line('openvino')}, or build one: edgecv build"
     )
 
 

@@ -51,7 +51,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         *(_jetson(found["jetson"]) if found["jetson"] else []),
         ("CPU", f"{machine['cpu']}, {machine['cores_available']} cores"),
         ("int8", f"{found['int8']['cpu']}. {found['int8']['meaning']}"),
-        ("with", " ".join(machine["isa"]) or "no known instructions"),
+        ("features", " ".join(machine["isa"]) or "no known instructions"),
         ("memory", ", ".join([free, *swap])),
         ("NVIDIA", gpu),
         ("cameras", ", ".join(cameras) or "none"),

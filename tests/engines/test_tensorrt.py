@@ -11,7 +11,7 @@ from edgecv.bundle import Bundle, Variant
 from edgecv.engines import Built, open_engine, tensorrt
 from edgecv.engines.tensorrt.acceptance import CAPABILITIES, accept, verdict_of
 from edgecv.engines.tensorrt.options import FLOAT32_FILE, HALF_FILES, PlanOptions
-from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.errors import BundleError, EngineError, UsageError, pip_line
 from edgecv.quantization.half_graph import to_half
 from edgecv.stages.build import build_variant
 
@@ -229,9 +229,7 @@ def test_a_gpu_without_tensorrt_is_told_what_is_missing_and_the_pip_line(
 ) -> None:
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: True)
     monkeypatch.setattr("edgecv.engines.tensorrt.find_spec", lambda name: name in present or None)
-    assert tensorrt.why_not_here() == (
-        f"an NVIDIA GPU, but no {lacking}: pip install 'edgecv[tensorrt]'"
-    )
+    assert tensorrt.why_not_here() == (f"an NVIDIA GPU, but no {lacking}: {pip_line('tensorrt')}")
 
 
 @pytest.mark.gpu

@@ -5,6 +5,7 @@ import pytest
 from edgecv.device.system_tensorrt import SystemTensorRT
 from edgecv.engines import tensorrt
 from edgecv.engines.tensorrt import installing
+from edgecv.errors import pip_line
 
 MODULE = "edgecv.engines.tensorrt.installing"
 
@@ -16,7 +17,7 @@ def jetson(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_pc_takes_tensorrt_from_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{MODULE}.jetson_model", lambda: None)
-    assert installing.how_to_install() == "pip install 'edgecv[tensorrt]'"
+    assert installing.how_to_install() == pip_line("tensorrt")
 
 
 @pytest.mark.usefixtures("jetson")
