@@ -236,9 +236,11 @@ class Bundle:
                     return variant
         have = ", ".join(variant.name for variant in self.manifest.variants) or "none"
         asked = engine if precision is None else f"{engine}-{precision}"
+        # what was asked for may be the name of a variant, which no build is told by
+        kind = engine.partition("-")[0]
         raise BundleError(
             f"{self.folder}: no variant {asked}; it has {have}. "
-            f"Build one: edgecv build {self.folder} --engine {engine}"
+            f"Build one: edgecv build {self.folder} --engine {kind}"
         )
 
     def metrics(self, stage: str) -> dict[str, Any]:

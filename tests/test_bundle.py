@@ -182,3 +182,10 @@ def test_a_file_in_place_of_a_bundle_is_told_as_one(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
     with pytest.raises(BundleError, match=r"model\.onnx: a file; expected a bundle"):
         Bundle.open(tmp_path / "model.onnx")
+
+
+def test_a_variant_that_is_asked_for_by_name_comes_with_a_line_that_can_be_typed(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(BundleError, match=r"no variant openvino-int9; .* --engine openvino$"):
+        Bundle(tmp_path, Manifest()).variant("openvino-int9")

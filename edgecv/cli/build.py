@@ -13,7 +13,7 @@ import click
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli._plan_options import fallback_lines, plan_options
 from edgecv.engines import ENGINES
-from edgecv.engines.onnxruntime import PROVIDERS
+from edgecv.engines.onnxruntime import PROVIDERS, check_provider
 from edgecv.engines.tensorrt import why_not_here
 from edgecv.engines.tensorrt.options import PlanOptions, options_line
 from edgecv.errors import EdgecvError, EngineError, UsageError
@@ -59,6 +59,8 @@ def command(
     if engine != "tensorrt" and (plan is not None or precision == "fp16"):
         told = options_line(plan.asked()).strip() if plan else "--precision fp16"
         raise UsageError(f"{told or '--timing-cache'} is for --engine tensorrt, not {engine}")
+    if provider is not None:
+        check_provider(provider)
     open_bundle(bundle)  # before the lock, which makes a file there
     with locked(bundle):
         opened = open_bundle(bundle)

@@ -14,7 +14,8 @@ from rich.table import Table
 from edgecv.bundle import Bundle, Manifest, ModelSpec, sha256_of
 from edgecv.errors import BundleError
 from edgecv.shipping.built import add_built
-from edgecv.shipping.signature import is_signed, read_signature
+from edgecv.shipping.contents import NAMED, strangers
+from edgecv.shipping.signature import APART, is_signed, read_signature
 
 WIDTH = 80
 
@@ -55,7 +56,7 @@ def _check(folder: Path, state: dict[str, str]) -> None:
     if wrong:
         raise BundleError(
             f"{folder}: {len(wrong)} of {len(state)} files are not those of the manifest: "
-            f"{', '.join(wrong)}. Make them again: edgecv compress --fresh --out {folder}"
+            f"{', '.join(wrong)}. Make it again by the command that its report names"
         )
 
 
@@ -75,6 +76,13 @@ def _print(bundle: Bundle, state: dict[str, str]) -> None:
         console.print(_history(manifest))
     if manifest.files:
         console.print(_file_table(bundle, state))
+    added = strangers(bundle.folder, manifest.files, APART)
+    if added:
+        told = ", ".join(added[:NAMED]) + (" ..." if len(added) > NAMED else "")
+        console.print(
+            f"not in the manifest: {told}. sign, pack and deploy refuse it; remove it",
+            soft_wrap=True,
+        )
 
 
 def _print_spec(console: Console, spec: ModelSpec, recipe: str) -> None:

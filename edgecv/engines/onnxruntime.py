@@ -88,7 +88,7 @@ def open_call(
     """
     ort = package(str(path))
     names = [PROVIDERS[provider]] if provider == "cpu" else [PROVIDERS[provider], PROVIDERS["cpu"]]
-    _check_provider(ort, provider)
+    check_provider(provider)
     levels = ort.GraphOptimizationLevel
     options = ort.SessionOptions()
     options.log_severity_level = 3  # errors come as exceptions, its warnings are about its own
@@ -119,7 +119,17 @@ def open_call(
     return call
 
 
-def _check_provider(ort: ModuleType, provider: str) -> None:
+def check_provider(provider: str) -> None:
+    """Refuse an execution provider that this machine's package has not.
+
+    Args:
+        provider: a name of PROVIDERS.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        EngineError: it has not.
+    """
+    ort = package(f"provider {provider}")
     present = [name for name, full in PROVIDERS.items() if full in ort.get_available_providers()]
     if provider not in present:
         raise EngineError(

@@ -25,7 +25,8 @@ def tiles(
     found = [_speed_tile(int8, base), _size_tile(int8, base), _accuracy_tile(int8)]
     shares = report.quantization.int8_macs_share if report.quantization else {}
     if int8.engine in shares:
-        note = f"{len(report.kept_float)} layers kept in float"
+        others = [f"{figures.share(shares[e])} for {e}" for e in shares if e != int8.engine]
+        note = ", ".join(others) or "the rest stays in float"
         found.append(_tile("Runs in INT8", figures.share(shares[int8.engine]), "of MACs", note))
     return [tile for tile in found if tile]
 

@@ -15,7 +15,7 @@ from typing import IO
 
 from edgecv.bundle import MANIFEST, SIGNATURE, Bundle
 from edgecv.errors import BundleError
-from edgecv.shipping.contents import differences, refuse
+from edgecv.shipping.contents import AGAIN, differences, refuse
 from edgecv.shipping.signature import APART, is_signed
 from edgecv.shipping.ustar import END, PIECE, header_of, padding
 
@@ -28,6 +28,15 @@ def shipped_names(bundle: Bundle) -> list[str]:
     return first + sorted(bundle.manifest.files)
 
 
+def check_whole(bundle: Bundle) -> None:
+    """Refuse a bundle that holds not exactly the files of its manifest, as `write_archive` does.
+
+    Raises:
+        BundleError: naming what is wrong.
+    """
+    refuse(bundle.folder, differences(bundle.folder, bundle.manifest.files, APART), AGAIN)
+
+
 def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:
     """Write a bundle's archive to a stream, piece by piece; gives its length in bytes.
 
@@ -38,8 +47,7 @@ def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:
     Raises:
         BundleError: its files are not those of its manifest, or a name is too long.
     """
-    wrong = differences(bundle.folder, bundle.manifest.files, APART)
-    refuse(bundle.folder, wrong, f"Make it again: edgecv compress --out {bundle.folder}")
+    check_whole(bundle)
     total = 0
     for piece in _pieces(bundle):
         stream.write(piece)

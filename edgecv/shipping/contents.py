@@ -13,6 +13,7 @@ from edgecv.errors import BundleError
 # what runs leave at the top of a bundle's folder; engines open none of it
 WORKING = (".lock", ".stages", ".half-", ".build-")
 NAMED = 5
+AGAIN = "Remove what does not belong there, or make it again by the command that its report names"
 
 
 def differences(
@@ -27,7 +28,7 @@ def differences(
     """
     found, problems = set(), []
     for name, mode in _entries(folder):
-        if name in apart or name.partition("/")[0] in apart:
+        if _is_in(apart, name):
             continue
         found.add(name)
         if stat.S_ISLNK(mode):
@@ -39,6 +40,13 @@ def differences(
         elif not _is_as_recorded(folder / name, files[name]):
             problems.append(f"{name} is changed")
     return problems + [f"{name} is missing" for name in files if name not in found]
+
+
+def strangers(
+    folder: Path, files: Mapping[str, FileRecord], apart: Collection[str] = ()
+) -> list[str]:
+    """Names of files and links in a folder that nobody recorded; arguments of `differences`."""
+    return [name for name, _ in _entries(folder) if name not in files and not _is_in(apart, name)]
 
 
 def refuse(folder: Path, problems: list[str], then: str) -> None:
@@ -56,6 +64,10 @@ def refuse(folder: Path, problems: list[str], then: str) -> None:
         more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
         told = ", ".join(problems[:NAMED])
         raise BundleError(f"{folder}: not the files of its manifest: {told}{more}. {then}")
+
+
+def _is_in(apart: Collection[str], name: str) -> bool:
+    return name in apart or name.partition("/")[0] in apart
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgecv.bundle import MANIFEST, Bundle, sha256_of
 from edgecv.progress import say
 from edgecv.shipping import versions
+from edgecv.shipping.archive import check_whole
 from edgecv.shipping.place import Place, take_place
 from edgecv.shipping.remote import Remote
 from edgecv.shipping.trust import open_bundle
@@ -71,6 +72,7 @@ def deploy(remote: Remote, order: Order) -> Deployed:
     """
     open_bundle(order.folder)
     bundle = Bundle.open(order.folder)
+    check_whole(bundle)
     digest = sha256_of(bundle.path(MANIFEST))[:12]
     with take_place(remote, order.command, order.path, digest, order.service) as place:
         if place.unjudged:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from edgecv.bundle import BUILT, MANIFEST, SIGNATURE, Bundle, Record, write_atomically
 from edgecv.errors import BundleError
-from edgecv.shipping.contents import differences, refuse
+from edgecv.shipping.contents import AGAIN, differences, refuse
 from edgecv.shipping.keys import key_id
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def sign(bundle: Bundle, key: Ed25519PrivateKey) -> str:
         BundleError: the folder does not hold exactly the files of its manifest.
     """
     wrong = differences(bundle.folder, bundle.manifest.files, APART)
-    again = f"Make it again: edgecv compress --out {bundle.folder}"
-    refuse(bundle.folder, wrong, f"{again}, or take away what does not belong to it, and sign then")
+    refuse(bundle.folder, wrong, f"{AGAIN}, and sign then")
     signed = key.sign(_PURPOSE + bundle.path(MANIFEST).read_bytes())
     made = Signature(key=key_id(key.public_key()), signature=signed.hex())
     write_atomically(bundle.path(SIGNATURE), made.text())

@@ -18,7 +18,7 @@ from edgecv.bundle import MANIFEST, SIGNATURE, Bundle, Manifest
 from edgecv.errors import BundleError
 from edgecv.shipping.contents import differences, refuse
 from edgecv.shipping.keys import trusted_keys
-from edgecv.shipping.signature import APART
+from edgecv.shipping.signature import APART, is_signed
 from edgecv.shipping.trust import verify
 from edgecv.shipping.ustar import Archive, Entry
 
@@ -50,7 +50,8 @@ def unpack(stream: BinaryIO, name: str, out: Path) -> Bundle:
         staging.chmod(0o755)
         os.rename(staging, out)
     except BundleError as error:
-        error.args = (str(error).replace(str(staging), name),)
+        told = str(error).replace(f"{staging}/", f"{name}: ").replace(str(staging), name)
+        error.args = (told,)
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -59,6 +60,11 @@ def unpack(stream: BinaryIO, name: str, out: Path) -> Bundle:
 
 def _verify(folder: Path) -> None:
     keys = trusted_keys()
+    if keys and not is_signed(folder):
+        raise BundleError(
+            f"{folder}: not signed, and only bundles of trusted keys are taken here. Sign the "
+            "bundle, and pack it again"
+        )
     if keys:
         verify(folder, keys)
         return

@@ -14,8 +14,9 @@ from edgecv.child import Child, ChildEndedError
 from edgecv.data.pictures import find_pictures, read_picture
 from edgecv.device.jetson import read_jetson
 from edgecv.engines import check_variant
+from edgecv.engines.onnxruntime import check_provider
 from edgecv.engines.tensorrt import why_not_here
-from edgecv.errors import DataError, EngineError
+from edgecv.errors import DataError, EdgecvError, EngineError
 from edgecv.machine import available_cores
 from edgecv.metrics.latency import fingerprint, percentiles
 from edgecv.progress import bar
@@ -58,8 +59,14 @@ def timed_variants(bundle: Bundle) -> tuple[list[Variant], dict[str, str]]:
     for variant in bundle.manifest.variants:
         if variant.engine == "tensorrt" and missing is not None:
             skipped[variant.name] = f"{missing}: its time through ONNX Runtime means nothing"
-        else:
-            timed.append(variant)
+            continue
+        try:
+            if "provider" in variant.details:
+                check_provider(str(variant.details["provider"]))
+        except EdgecvError as error:
+            skipped[variant.name] = str(error)
+            continue
+        timed.append(variant)
     return timed, skipped
 
 

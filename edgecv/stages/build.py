@@ -144,7 +144,7 @@ def _check_unchanged(bundle: Bundle, name: str) -> None:
     if bundle.is_changed(name):
         raise BundleError(
             f"{bundle.path(name)}: not the file of the manifest, so nothing is built "
-            f"from it. Make it again: edgecv compress --fresh --out {bundle.folder}"
+            "from it. Make the bundle again by the command that its report names"
         )
 
 

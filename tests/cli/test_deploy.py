@@ -148,6 +148,11 @@ def test_an_engine_is_built_on_the_device_and_the_signature_still_holds(
     # and it is what the test runs
     assert "--source conveyor:// --engine null" in log.read_text()
     assert (device.place / "current" / "built" / "manifest.json").is_file()
+    # without any signature
+    (bundle / "signature.json").unlink()
+    told = r"the archive on stdin: not signed, .* Sign the bundle, and pack it again$"
+    with pytest.raises(EdgecvError, match=told):
+        deploy(device, bundle)
     # of a key that the device does not trust
     make_key(tmp_path / "other")
     sign(Bundle.open(bundle), read_private(tmp_path / "other"))
@@ -546,8 +551,11 @@ def test_a_folder_that_is_something_else_is_left_alone(device: Device, bundle: P
 
 def test_a_bundle_that_is_not_in_order_is_not_sent(device: Device, bundle: Path) -> None:
     (bundle / "stray").touch()
-    with pytest.raises(BundleError, match="stray is not in the manifest"):
+    shutil.rmtree(device.place, ignore_errors=True)
+    with pytest.raises(BundleError, match=r"stray is not in the manifest.*Remove what does not"):
         quickly(device, bundle)
+    # the device was not even asked
+    assert not device.place.exists()
     assert device.versions() == []
     make_key(config_folder() / "key")
     trust(config_folder() / "key.pub")

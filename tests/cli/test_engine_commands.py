@@ -63,9 +63,14 @@ def test_build_of_tensorrt_without_a_gpu_says_what_it_made(
     assert "the portable ONNX file, not a plan: no NVIDIA GPU here" in result.stderr
 
 
-def test_a_provider_is_for_onnxruntime_only(bundle: Bundle) -> None:
+def test_a_provider_is_for_onnxruntime_only_and_has_to_be_here(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="--provider cuda is for --engine onnxruntime"):
         output(build.command, bundle.folder, "--engine", "openvino", "--provider", "cuda")
+    with pytest.raises(EngineError, match=r"has no provider 'openvino'; it has .*cpu"):
+        output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "openvino")
+    monkeypatch.setattr("edgecv.cli.build.check_provider", lambda name: None)
     output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "cuda")
     variant = Bundle.open(bundle.folder).variant("onnxruntime")
     assert variant.details["provider"] == "cuda"
@@ -84,7 +89,7 @@ def test_building_one_engine_does_not_vouch_for_other_files(bundle: Bundle) -> N
 def test_nothing_is_built_from_a_file_that_was_changed(bundle: Bundle) -> None:
     with (bundle.folder / "model.onnx").open("ab") as stream:
         stream.write(b"x")
-    with pytest.raises(BundleError, match=r"model\.onnx: not the file of the manifest.*--fresh"):
+    with pytest.raises(BundleError, match=r"model\.onnx: not the file .*its report names"):
         output(build.command, bundle.folder, "--engine", "openvino")
 
 

@@ -104,3 +104,10 @@ def test_what_was_built_of_a_signed_bundle_is_printed_too(
     assert "signed by key " in told
     assert "onnxruntime-int8" in told
     assert "ok" in next(line for line in told.splitlines() if line.strip().startswith("built/"))
+
+
+def test_what_is_not_of_the_bundle_is_named(folder: Path) -> None:
+    assert "not in the manifest" not in inspect(folder).stdout
+    (folder / "extra.txt").touch()
+    told = inspect(folder).stdout
+    assert "not in the manifest: extra.txt. sign, pack and deploy refuse it; remove it" in told

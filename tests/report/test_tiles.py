@@ -42,6 +42,20 @@ def test_the_figures_are_ratios_of_what_was_measured(report: Report) -> None:
     }
 
 
+def test_the_share_in_int8_is_told_of_each_file(report: Report) -> None:
+    int8, base = tiles.compared(report)
+    assert report.quantization is not None
+    for shares, note in (
+        ({"openvino": 0.79, "tensorrt": 0.76, "onnxruntime": 0.72},
+         "76% for tensorrt, 72% for onnxruntime"),
+        ({"openvino": 0.79}, "the rest stays in float"),
+    ):  # fmt: skip
+        told = report.quantization.model_copy(update={"int8_macs_share": shares})
+        changed = report.model_copy(update={"quantization": told})
+        (tile,) = (t for t in tiles.tiles(int8, base, changed) if t["title"] == "Runs in INT8")
+        assert (tile["figure"], tile["note"]) == ("79%", note)
+
+
 def test_without_ground_truth_agreement_stands_in_and_without_times_no_speed(
     report: Report,
 ) -> None:

@@ -99,6 +99,20 @@ def test_without_variants_nothing_is_timed(bundle: Bundle) -> None:
     assert bench(bundle, [], QUICK, [])["variants"] == {}
 
 
+def test_a_variant_of_a_provider_that_is_not_here_costs_the_others_nothing(tmp_path: Path) -> None:
+    bundle = small_bundle(tmp_path)
+    variant = Variant(
+        name="onnxruntime-fp32", engine="onnxruntime", precision="fp32", file="model.onnx"
+    )
+    other = variant.model_copy(
+        update={"name": "onnxruntime-other", "details": {"provider": "openvino"}}
+    )
+    bundle.update(variants=(variant, other))
+    timed, skipped = timed_variants(bundle)
+    assert timed == [variant]
+    assert "has no provider 'openvino'" in skipped["onnxruntime-other"]
+
+
 def test_the_first_usable_pictures_of_a_folder_take_turns(tmp_path: Path) -> None:
     for index in range(PICTURES + 2):
         cv2.imwrite(str(tmp_path / f"{index:02}.png"), np.zeros((4, 4, 3), np.uint8))
