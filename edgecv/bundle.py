@@ -226,9 +226,16 @@ class Bundle:
     def variant(self, engine: str, precision: str | None = None) -> Variant:
         """The variant for an engine: of that precision, else int8 before fp16 before fp32.
 
+        Args:
+            engine: its name, or that of a variant.
+            precision: None: any.
+
         Raises:
             BundleError: the bundle has none.
         """
+        for variant in self.manifest.variants:
+            if variant.name == engine and precision in (None, variant.precision):
+                return variant
         order = ("int8", "fp16", "fp32") if precision is None else (precision,)
         for wanted in order:
             for variant in self.manifest.variants:

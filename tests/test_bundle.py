@@ -189,3 +189,15 @@ def test_a_variant_that_is_asked_for_by_name_comes_with_a_line_that_can_be_typed
 ) -> None:
     with pytest.raises(BundleError, match=r"no variant openvino-int9; .* --engine openvino$"):
         Bundle(tmp_path, Manifest()).variant("openvino-int9")
+
+
+def test_a_variant_is_found_by_its_name_too(tmp_path: Path) -> None:
+    variants = tuple(
+        Variant(name=f"openvino-{one}", engine="openvino", precision=one, file=f"engines/{one}")
+        for one in ("fp32", "int8")
+    )
+    bundle = Bundle(tmp_path, Manifest(variants=variants))
+    assert bundle.variant("openvino-fp32") is variants[0]
+    assert bundle.variant("openvino") is variants[1]
+    with pytest.raises(BundleError, match="no variant"):
+        bundle.variant("openvino-fp32", "int8")

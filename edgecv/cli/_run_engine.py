@@ -33,10 +33,9 @@ def pick_variant(bundle: Bundle, engine: str | None) -> Variant:
     Raises:
         BundleError: the bundle has none such.
     """
-    variants = bundle.manifest.variants
     if engine is not None:
-        by_name = [variant for variant in variants if variant.name == engine]
-        return by_name[0] if by_name else bundle.variant(engine)
+        return bundle.variant(engine)
+    variants = bundle.manifest.variants
     for name in PREFERRED:
         if any(variant.engine == name and runs_here(variant) for variant in variants):
             return bundle.variant(name)

@@ -40,8 +40,14 @@ def check_outputs(outputs: Outputs, sources: Sequence[Source], as_json: bool) ->
         raise UsageError("--json and --jsonl - both write to stdout; name a file for one of them")
     read = {path.resolve() for source in sources if (path := getattr(source, "path", None))}
     for path in (outputs.save, outputs.jsonl, outputs.mot):
-        if path is not None and path.resolve() in read:
+        if path is None or str(path) == "-":
+            continue
+        if path.resolve() in read:
             raise UsageError(f"{path}: is a source; name another file to write to")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}. Make it, or name another")
+    if outputs.save is not None and outputs.save.suffix.lower() != ".mp4":
+        raise UsageError(f"--save {outputs.save}: what is written is MP4; name it so: .mp4")
 
 
 def sinks_of(

@@ -31,7 +31,7 @@ DEFAULTS = BenchSettings()
     "--engine",
     "engines",
     multiple=True,
-    type=click.Choice(list(ENGINES)),
+    metavar="ENGINE|VARIANT",
     help="Only this one; may be repeated. Without it all that run here.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Pictures; without it noise.")
@@ -77,8 +77,12 @@ def _wanted(bundle: Bundle, engines: tuple[str, ...]) -> tuple[list[Variant], di
     asked = engines or tuple(ENGINES)
     for engine in engines:
         bundle.variant(engine)  # refuses what the bundle does not have
-    timed = [variant for variant in timed if variant.engine in asked]
-    skipped = {name: why for name, why in skipped.items() if name.rsplit("-", 1)[0] in asked}
+    timed = [one for one in timed if one.engine in asked or one.name in asked]
+    skipped = {
+        name: why
+        for name, why in skipped.items()
+        if name in asked or name.rsplit("-", 1)[0] in asked
+    }
     if timed:
         return timed, skipped
     if not skipped:
@@ -99,7 +103,7 @@ def _print(found: dict[str, Any]) -> None:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    heads = ("p50", "p90", "p99", "max", "e2e p50", "e2e p90", "fps", "MB")
+    heads = ("p50", "p90", "p99", "max", "e2e p50", "e2e p90", "fps", "RSS MB")
     table.add_column("variant", no_wrap=True)
     for head in heads:
         table.add_column(head, justify="right")

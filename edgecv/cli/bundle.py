@@ -37,7 +37,10 @@ def command() -> None:
 @click.option("--out", type=PATH, help=f"Default: ~/.config/edgecv/{SIGNING_KEY}.")
 @click.option("--passphrase", is_flag=True, help=f"Ask for one, or take ${PASSPHRASE}.")
 def keygen(out: Path | None, passphrase: bool) -> None:
-    """Make a key to sign bundles with: a private file, and a .pub file for those who verify."""
+    """Make a key to sign bundles with.
+
+    It is a private file, and a .pub file for those who verify.
+    """
     path = out or config_folder() / SIGNING_KEY
     name = make_key(path, _passphrase(path, confirm=True) if passphrase else None)
     click.echo(f"key      {name}\nprivate  {path}\npublic   {public_file(path)}")
@@ -62,7 +65,10 @@ def sign(bundle: Path, key: Path | None) -> None:
     "--key", "keys", type=PATH, multiple=True, help="Public key; instead of the trusted ones."
 )
 def verify(bundle: Path, keys: tuple[Path, ...]) -> None:
-    """Compare every file of BUNDLE with what a trusted key signed (exit status 2: it differs)."""
+    """Compare every file with what a trusted key signed.
+
+    Exit status 2: BUNDLE differs.
+    """
     from edgecv.shipping.contents import refuse
     from edgecv.shipping.trust import verify
 
@@ -84,7 +90,10 @@ def verify(bundle: Path, keys: tuple[Path, ...]) -> None:
 @click.argument("bundle", type=PATH)
 @click.option("--out", type=PATH, help="The archive. Default: BUNDLE.tar.")
 def pack(bundle: Path, out: Path | None) -> None:
-    """Make one file of BUNDLE: the same bytes on every machine, without what was built here."""
+    """Make one file of BUNDLE.
+
+    The same bytes on every machine, without what was built here.
+    """
     from edgecv.shipping.archive import SUFFIX, pack
 
     opened = Bundle.open(bundle)
@@ -96,7 +105,10 @@ def pack(bundle: Path, out: Path | None) -> None:
 @click.argument("file", type=PATH)
 @click.option("--out", type=PATH, help="The bundle's folder. Default: FILE without .tar.")
 def unpack(file: Path, out: Path | None) -> None:
-    """Make a bundle of FILE (- for stdin), and verify it before it gets its name."""
+    """Make a bundle of FILE, - for stdin.
+
+    It is verified before it gets its name.
+    """
     from edgecv.shipping.unpack import unpack
 
     if str(file) == "-":
@@ -105,6 +117,8 @@ def unpack(file: Path, out: Path | None) -> None:
         unpack(sys.stdin.buffer, "the archive on stdin", out)
         click.echo(str(out))
         return
+    if file.is_dir():
+        raise UsageError(f"{file}: a folder; expected an archive of edgecv bundle pack")
     if not file.is_file():
         raise UsageError(f"{file}: no such file; expected an archive of edgecv bundle pack")
     folder = out or file.with_suffix("")

@@ -94,5 +94,6 @@ def _targets(text: str) -> list[str]:
         if word not in known:
             close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
             hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise UsageError(f"--target {text}: no target '{word}'{hint} Known: {', '.join(known)}")
+            there = ", ".join(known)
+            raise UsageError(f"--target {text}: no target '{word}'{hint}; there are {there}")
     return words

@@ -33,7 +33,7 @@ from edgecv.trackers import DEFAULT, TRACKERS
 @click.option("--split", help="Part of the data, e.g. val. Default: the only one, else val.")
 @click.option(
     "--engine",
-    type=click.Choice(list(ENGINES)),
+    metavar="ENGINE|VARIANT",
     help="What to run; for --task track the best that runs here is the default.",
 )
 @click.option(

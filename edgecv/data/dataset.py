@@ -37,6 +37,8 @@ class Reader(Protocol):
     def read(self, folder: Path, split: str | None) -> tuple[Dataset, list[str]]: ...
 
 
+# classes that a message names
+UNKNOWN_MAX = 8
 READERS: dict[str, Reader] = {"coco": coco, "yolo": yolo_txt, "voc": voc}
 
 
@@ -121,8 +123,10 @@ def class_map(dataset: Dataset, model_class_names: Sequence[str]) -> Ints:
         lines = [
             f"  '{dataset.class_names[index]}' ({counts[index]} boxes)"
             f"{_nearest(dataset.class_names[index], model_class_names)}"
-            for index in unknown
+            for index in unknown[:UNKNOWN_MAX]
         ]
+        if len(unknown) > UNKNOWN_MAX:
+            lines.append(f"  and {len(unknown) - UNKNOWN_MAX} more")
         raise DataError(
             f"{dataset.folder}: {len(unknown)} classes that the model does not know; "
             "rename them in the data set, or use a model that was trained on them:\n"
@@ -149,5 +153,5 @@ def _plain(name: str) -> str:
 
 
 def _nearest(name: str, options: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name.casefold(), options, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(name.casefold(), options, n=1, cutoff=0.7)
     return f"; the nearest the model has is '{close[0]}'" if close else ""

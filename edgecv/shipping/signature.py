@@ -88,7 +88,7 @@ def read_signature(folder: Path) -> Signature:
     path = folder / SIGNATURE
     if not path.is_file():
         raise BundleError(
-            f"{folder}: not signed, and only bundles of trusted keys run here. "
+            f"{folder}: not signed, where only bundles of trusted keys are taken. "
             f"Sign it: edgecv bundle sign {folder}"
         )
     try:

@@ -131,10 +131,13 @@ def test_bench_prints_a_table_of_eighty_columns(bundle: Bundle) -> None:
 
 def test_bench_prints_json(bundle: Bundle) -> None:
     output(build.command, bundle.folder, "--engine", "null")
-    quick = ("--queries", 2, "--rounds", 1, "--engine", "null", "--json")
-    found = json.loads(output(bench.command, bundle.folder, *quick))
-    assert list(found["variants"]) == ["null-fp32"]
-    assert found["skipped"] == {}
+    for name in ("null", "null-fp32"):
+        quick = ("--queries", 2, "--rounds", 1, "--engine", name, "--json")
+        found = json.loads(output(bench.command, bundle.folder, *quick))
+        assert list(found["variants"]) == ["null-fp32"]
+        assert found["skipped"] == {}
+    with pytest.raises(BundleError, match="no variant nil; it has null-fp32"):
+        output(bench.command, bundle.folder, "--engine", "nil")
 
 
 def test_what_bench_measured_is_known_to_the_run_that_holds_a_rate(bundle: Bundle) -> None:

@@ -22,6 +22,7 @@ def test_list_prints_each_recipe_with_what_it_is_for() -> None:
         name, purpose = line.split(maxsplit=1)
         first = (packaged_folder() / f"{name}.yaml").read_text("utf-8").splitlines()[0]
         assert first == f"# {purpose}"
+        assert len(line) <= 80
 
 
 def test_show_prints_the_file_as_it_is(tmp_path: Path) -> None:

@@ -401,6 +401,11 @@ def test_a_source_is_never_written_over(tmp_path: Path, bundle: Path) -> None:
     before = video.read_bytes()
     with pytest.raises(UsageError, match="is a source; name another file"):
         run(bundle, "--source", video, "--save", video)
+    with pytest.raises(UsageError, match=r"o\.avi: what is written is MP4"):
+        run(bundle, "--source", video, "--save", tmp_path / "o.avi")
+    for option in ("--save", "--jsonl", "--mot"):
+        with pytest.raises(UsageError, match=r"there is no folder .*nowhere\. Make it"):
+            run(bundle, "--source", video, option, tmp_path / "nowhere" / "o.mp4")
     assert video.read_bytes() == before
 
 

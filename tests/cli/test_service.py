@@ -210,7 +210,7 @@ def test_folders_that_are_written_to_are_allowed(
     options = ("--jsonl", "out/o.jsonl", "--crops", "out", "--mot", "-")
     told = call("install", bundle, "--source", "csi://0", *options, "--print").stdout
     assert f"ReadWritePaths={tmp_path}/out /tmp\n" in told
-    with pytest.raises(UsageError, match="absent: no such folder"):
+    with pytest.raises(UsageError, match="there is no folder absent"):
         call("install", bundle, "--source", "0", "--save", "absent/o.mp4", "--print")
 
 

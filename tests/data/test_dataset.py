@@ -411,6 +411,18 @@ def test_a_class_with_boxes_that_the_model_lacks_is_refused(tmp_path: Path) -> N
     assert "'robot' (1 boxes)" in message
 
 
+def test_of_many_unknown_classes_a_few_are_named_and_no_far_one_is_proposed(
+    tmp_path: Path,
+) -> None:
+    names = [f"thing {letter}" for letter in "abcdefghijkl"]
+    with pytest.raises(DataError) as error:
+        class_map(named(tmp_path, names, list(range(12))), ["washer", "bolt"])
+    lines = str(error.value).splitlines()
+    assert len(lines) == 10
+    assert lines[-1] == "  and 4 more"
+    assert "nearest" not in str(error.value)
+
+
 def test_classes_that_differ_only_in_spelling_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'cat', 'Cat' differ only in spelling"):
         class_map(named(tmp_path, ["cat", "Cat"], [0, 1]), ["cat", "dog"])

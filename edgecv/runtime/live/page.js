@@ -93,7 +93,7 @@ function drawBorder(pen, border, scale, width, height) {
 function label(pen, text, x, y, colour, width, height) {
   const wide = pen.measureText(text).width + 8;
   const left = Math.max(0, Math.min(x, width - wide));
-  const top = Math.min(y >= 17 ? y - 17 : y, height - 17);
+  const top = Math.max(0, Math.min(y >= 17 ? y - 17 : y, height - 17));
   pen.fillStyle = colour;
   pen.fillRect(left, top, wide, 17);
   pen.fillStyle = "#000000";

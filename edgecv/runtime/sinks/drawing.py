@@ -71,7 +71,7 @@ def _label(
     (width, height), below = cv2.getTextSize(text, FONT, size, thick)
     left = max(0, min(corner[0], image.shape[1] - width))
     high = height + below + 2
-    top = corner[1] - high if corner[1] >= high else corner[1]
+    top = corner[1] - high if corner[1] >= high else max(0, corner[1])
     cv2.rectangle(image, (left, top), (left + width, top + high), colour, cv2.FILLED)
     place = (left, top + height + 1)
     cv2.putText(image, text, place, FONT, size, (0, 0, 0), thick, cv2.LINE_AA)

@@ -38,6 +38,16 @@ def test_boxes_that_leave_the_picture_are_drawn_as_far_as_they_are_in_it(corner:
     draw(grey(), Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64)), NAMES)
 
 
+def test_the_label_of_a_box_above_the_picture_is_whole() -> None:
+    labels = []
+    for top in (-6.0, 0.0):
+        image = grey()
+        box = np.array([[40, top, 200, 200]], np.float32)
+        draw(image, Detections(box, np.ones(1, np.float32), np.zeros(1, np.int64)), NAMES)
+        labels.append(image[3:20, 42:190])
+    assert (labels[0] != labels[1]).mean() < 0.02  # but for the box's own edge
+
+
 def test_a_line_is_drawn_open_and_a_zone_closed_each_with_its_counts() -> None:
     line = BorderCounts("step", ((20, 200), (300, 200)), {"nut": 2}, {"nut": 1}, None)
     corners = ((100, 40), (200, 40), (200, 140), (100, 140))
