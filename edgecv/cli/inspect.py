@@ -14,7 +14,7 @@ from rich.table import Table
 from edgecv.bundle import Bundle, Manifest, ModelSpec, sha256_of
 from edgecv.errors import BundleError
 from edgecv.shipping.built import add_built
-from edgecv.shipping.contents import NAMED, strangers
+from edgecv.shipping.contents import named, strangers
 from edgecv.shipping.signature import APART, is_signed, read_signature
 
 WIDTH = 80
@@ -30,7 +30,8 @@ def command(bundle: Path, as_json: bool) -> None:
     state = states(opened)
     if as_json:
         content = {"folder": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}
-        click.echo(json.dumps({**content, "files": state}, indent=1))
+        added = strangers(bundle, opened.manifest.files, APART)
+        click.echo(json.dumps({**content, "files": state, "not_in_manifest": added}, indent=1))
     else:
         _print(opened, state)
     _check(bundle, state)
@@ -78,9 +79,8 @@ def _print(bundle: Bundle, state: dict[str, str]) -> None:
         console.print(_file_table(bundle, state))
     added = strangers(bundle.folder, manifest.files, APART)
     if added:
-        told = ", ".join(added[:NAMED]) + (" ..." if len(added) > NAMED else "")
         console.print(
-            f"not in the manifest: {told}. sign, pack and deploy refuse it; remove it",
+            f"not in the manifest: {named(added)}. Remove it: sign, pack and deploy refuse it",
             soft_wrap=True,
         )
 

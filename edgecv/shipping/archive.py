@@ -15,7 +15,7 @@ from typing import IO
 
 from edgecv.bundle import MANIFEST, SIGNATURE, Bundle
 from edgecv.errors import BundleError
-from edgecv.shipping.contents import AGAIN, differences, refuse
+from edgecv.shipping.contents import check_files
 from edgecv.shipping.signature import APART, is_signed
 from edgecv.shipping.ustar import END, PIECE, header_of, padding
 
@@ -34,7 +34,7 @@ def check_whole(bundle: Bundle) -> None:
     Raises:
         BundleError: naming what is wrong.
     """
-    refuse(bundle.folder, differences(bundle.folder, bundle.manifest.files, APART), AGAIN)
+    check_files(bundle.folder, bundle.manifest.files, APART)
 
 
 def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgecv.bundle import FileRecord, sha256_of
@@ -13,7 +13,7 @@ from edgecv.errors import BundleError
 # what runs leave at the top of a bundle's folder; engines open none of it
 WORKING = (".lock", ".stages", ".half-", ".build-")
 NAMED = 5
-AGAIN = "Remove what does not belong there, or make it again by the command that its report names"
+AGAIN = "Make it again by the command that its report names"
 
 
 def differences(
@@ -49,6 +49,32 @@ def strangers(
     return [name for name, _ in _entries(folder) if name not in files and not _is_in(apart, name)]
 
 
+def check_files(
+    folder: Path, files: Mapping[str, FileRecord], apart: Collection[str] = (), again: str = AGAIN
+) -> None:
+    """Refuse a folder that holds not exactly the files that somebody recorded.
+
+    Args:
+        folder, files, apart: as of `differences`.
+        again: what to do where a file is not as recorded.
+
+    Raises:
+        BundleError: naming what is wrong, and what to remove.
+    """
+    wrong = differences(folder, files, apart)
+    added = strangers(folder, files, apart)
+    steps = [f"Remove {named(added)}"] if added else []
+    if len(wrong) > len(added):
+        steps.append(again)
+    refuse(folder, wrong, ". ".join(steps))
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
 def refuse(folder: Path, problems: list[str], then: str) -> None:
     """Raise when there are problems.
 
@@ -61,9 +87,7 @@ def refuse(folder: Path, problems: list[str], then: str) -> None:
         BundleError: naming the first few.
     """
     if problems:
-        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        told = ", ".join(problems[:NAMED])
-        raise BundleError(f"{folder}: not the files of its manifest: {told}{more}. {then}")
+        raise BundleError(f"{folder}: not the files of its manifest: {named(problems)}. {then}")
 
 
 def _is_in(apart: Collection[str], name: str) -> bool:

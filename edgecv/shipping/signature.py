@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from edgecv.bundle import BUILT, MANIFEST, SIGNATURE, Bundle, Record, write_atomically
 from edgecv.errors import BundleError
-from edgecv.shipping.contents import AGAIN, differences, refuse
+from edgecv.shipping.contents import check_files
 from edgecv.shipping.keys import key_id
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def sign(bundle: Bundle, key: Ed25519PrivateKey) -> str:
     Raises:
         BundleError: the folder does not hold exactly the files of its manifest.
     """
-    wrong = differences(bundle.folder, bundle.manifest.files, APART)
-    refuse(bundle.folder, wrong, f"{AGAIN}, and sign then")
+    check_files(bundle.folder, bundle.manifest.files, APART)
     signed = key.sign(_PURPOSE + bundle.path(MANIFEST).read_bytes())
     made = Signature(key=key_id(key.public_key()), signature=signed.hex())
     write_atomically(bundle.path(SIGNATURE), made.text())
@@ -74,7 +73,7 @@ def check_signature(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> str:
     except InvalidSignature:
         raise BundleError(
             f"{folder / SIGNATURE}: not a signature of this {MANIFEST}, so one of them was "
-            "changed. Get the bundle again, or sign it again: edgecv bundle sign"
+            f"changed. {_AGAIN}"
         ) from None
     return found.key
 
@@ -88,8 +87,7 @@ def read_signature(folder: Path) -> Signature:
     path = folder / SIGNATURE
     if not path.is_file():
         raise BundleError(
-            f"{folder}: not signed, where only bundles of trusted keys are taken. "
-            f"Sign it: edgecv bundle sign {folder}"
+            f"{folder}: not signed, so nobody vouches for it. Sign it: edgecv bundle sign {folder}"
         )
     try:
         content = path.read_bytes()
@@ -101,4 +99,4 @@ def read_signature(folder: Path) -> Signature:
     return found
 
 
-_AGAIN = "Get the bundle again, or sign it again: edgecv bundle sign"
+_AGAIN = "Get the bundle again, or sign it again: edgecv bundle sign BUNDLE"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from edgecv.bundle import Bundle
 from edgecv.errors import BundleError
 from edgecv.shipping.built import add_built
-from edgecv.shipping.contents import differences, refuse
+from edgecv.shipping.contents import check_files
 from edgecv.shipping.keys import trusted_keys
-from edgecv.shipping.signature import APART, check_signature
+from edgecv.shipping.signature import APART, check_signature, is_signed
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -49,9 +49,14 @@ def open_bundle(folder: Path, *, sealed: bool = True) -> Bundle:
         BundleError: no bundle, or with trusted keys one that does not verify.
     """
     keys = trusted_keys()
+    bundle = Bundle.open(folder)
+    if keys and not is_signed(folder):
+        raise BundleError(
+            f"{folder}: not signed, and only bundles of trusted keys run here. "
+            f"Sign it: edgecv bundle sign {folder}"
+        )
     if keys:
         return verify(folder, keys, sealed=sealed).bundle
-    bundle = Bundle.open(folder)
     add_built(bundle, sealed=False)
     return bundle
 
@@ -67,7 +72,7 @@ def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey], *, sealed: bool =
     """
     bundle = Bundle.open(folder)
     key = check_signature(folder, keys)
-    refuse(folder, differences(folder, bundle.manifest.files, APART), _THEN)
+    check_files(folder, bundle.manifest.files, APART, _THEN)
     add_built(bundle, sealed=sealed)
     for variant in bundle.manifest.variants:
         if variant.file and variant.file not in bundle.manifest.files:

@@ -110,4 +110,5 @@ def test_what_is_not_of_the_bundle_is_named(folder: Path) -> None:
     assert "not in the manifest" not in inspect(folder).stdout
     (folder / "extra.txt").touch()
     told = inspect(folder).stdout
-    assert "not in the manifest: extra.txt. sign, pack and deploy refuse it; remove it" in told
+    assert "not in the manifest: extra.txt. Remove it: sign, pack and deploy refuse it" in told
+    assert json.loads(inspect(folder, "--json").stdout)["not_in_manifest"] == ["extra.txt"]

@@ -7,7 +7,7 @@ import pytest
 
 from edgecv.bundle import FileRecord, sha256_of
 from edgecv.errors import BundleError
-from edgecv.shipping.contents import NAMED, differences, refuse
+from edgecv.shipping.contents import NAMED, check_files, differences, refuse
 
 
 def recorded(folder: Path, *names: str) -> dict[str, FileRecord]:
@@ -81,6 +81,27 @@ def test_what_a_run_leaves_at_the_top_is_no_part_of_a_bundle(tmp_path: Path) -> 
         ".hidden is not in the manifest",
         "deep/.lock is not in the manifest",
     ]
+
+
+@pytest.mark.parametrize(
+    ("added", "changed", "way_out"),
+    [
+        (["extra.txt"], [], r"extra\.txt is not in the manifest\. Remove extra\.txt$"),
+        ([], ["model"], r"model is changed\. Make it again$"),
+        (["extra.txt"], ["model"], r"Remove extra\.txt\. Make it again$"),
+        ([f"x{index}" for index in range(NAMED + 1)], [], "Remove x0, .*x4 and 1 more$"),
+    ],
+    ids=["added", "changed", "both", "many"],
+)
+def test_the_way_out_fits_what_is_wrong(
+    added: list[str], changed: list[str], way_out: str, tmp_path: Path
+) -> None:
+    files = recorded(tmp_path, "model")
+    check_files(tmp_path, files)
+    for name in (*added, *changed):
+        (tmp_path / name).write_text("else")
+    with pytest.raises(BundleError, match=way_out):
+        check_files(tmp_path, files, again="Make it again")
 
 
 def test_no_problem_is_refused_and_of_many_the_first_are_named(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_with_trusted_keys_only_what_they_signed_is_opened(tmp_path: Path) -> No
     signed = signed_bundle(tmp_path / "signed")
     assert open_bundle(signed.folder).manifest == signed.manifest
     unsigned = built_bundle(tmp_path / "unsigned")
-    with pytest.raises(BundleError, match="not signed, where only bundles of trusted"):
+    with pytest.raises(BundleError, match="not signed, and only bundles of trusted keys run here"):
         open_bundle(unsigned.folder)
 
 
@@ -78,7 +78,7 @@ def test_a_file_too_many_or_too_few_and_a_link_are_caught(tmp_path: Path) -> Non
     stray = bundle.path("engines/stray.bin")
     stray.parent.mkdir()
     stray.touch()
-    with pytest.raises(BundleError, match=r"engines/stray\.bin is not in the manifest"):
+    with pytest.raises(BundleError, match=r"Remove engines/stray\.bin$"):
         verify(bundle.folder, keys)
     stray.unlink()
     for name in ("model.onnx", SIGNATURE, MANIFEST):
