@@ -28,6 +28,8 @@ FORMAT = "edgecv-bundle/1"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"
 BUILT = "built"
+# the files of edgecv/engines, which this ring does not import
+ENGINE_NAMES = ("openvino", "onnxruntime", "tensorrt", "torch", "null")
 
 
 class Record(BaseModel):
@@ -133,7 +135,7 @@ def _refusal(error: ValueError) -> str:
         reason = f"{where}: {first['msg']}" if where else str(first["msg"])
     return (
         f"not a manifest of format {FORMAT} ({reason}). "
-        "Make the bundle again: edgecv compress --fresh"
+        "Make the bundle again by the command that its report names"
     )
 
 
@@ -243,11 +245,12 @@ class Bundle:
                     return variant
         have = ", ".join(variant.name for variant in self.manifest.variants) or "none"
         asked = engine if precision is None else f"{engine}-{precision}"
-        # what was asked for may be the name of a variant, which no build is told by
+        # what was asked for may be the name of a variant, which no build is told by, or a slip
         kind = engine.partition("-")[0]
+        build = f". Build one: edgecv build {self.folder} --engine {kind}"
         raise BundleError(
-            f"{self.folder}: no variant {asked}; it has {have}. "
-            f"Build one: edgecv build {self.folder} --engine {kind}"
+            f"{self.folder}: no variant {asked}; it has {have}"
+            + (build if kind in ENGINE_NAMES else "")
         )
 
     def metrics(self, stage: str) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _check_cpu(bundle: Bundle, variant: Variant) -> None:
         raise EngineError(
             f"{variant.file} was made for CPUs of the kind '{required}'; this one "
             f"({read_cpu().model}) is '{here}', where its integers would overflow. "
-            f"Make it again for this CPU: edgecv compress --out {bundle.folder} "
+            "Make it again for this CPU, by the command that its report names with "
             f"--set quantize.cpu={here}"
         )
 

@@ -170,6 +170,6 @@ def _object_in(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BundleError(
             f"{path}: not the JSON object that the quantize stage writes ({error}). "
-            "Make the bundle again: edgecv compress --fresh"
+            "Make the bundle again by the command that its report names"
         ) from error
     return found
