@@ -28,14 +28,15 @@ def bench_layers(
     Args:
         bundle: opened; one that is signed stays as it is.
         variants: to time.
-        asked: engines that were named; of the others those without times of layers are left out.
+        asked: engines or variants that were named; of the others those that tell no times of layers
+            are left out.
         as_json: print all layers, by variant, instead of the slowest.
 
     Raises:
         UsageError: an engine that was named tells no times of single layers.
         BundleError, EngineError: as `measure_layers`.
     """
-    timed = [v for v in variants if v.engine in PROFILERS or v.engine in asked]
+    timed = [v for v in variants if v.engine in PROFILERS or {v.engine, v.name} & {*asked}]
     found: list[LayerTable] = []
     with bar("timing layers", len(timed)) as advance:
         for variant in timed:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli._bench_layers import bench_layers
-from edgecv.engines import ENGINES
 from edgecv.errors import BundleError, UsageError
 from edgecv.metrics.speeds import keep_speeds
 from edgecv.progress import say
@@ -62,7 +61,13 @@ def command(
         bench_layers(opened, variants, engines, as_json)
         return
     settings = BenchSettings(queries=queries, rounds=rounds, requests=requests)
-    found = bench(opened, variants, settings, pictures_of(data)) | {"skipped": skipped}
+    # what was named has to open
+    unopened: dict[str, str] | None = None if engines else {}
+    found = bench(opened, variants, settings, pictures_of(data), unopened)
+    skipped |= unopened or {}
+    if not found["variants"]:
+        raise _nothing(skipped)
+    found["skipped"] = skipped
     keep_speeds(opened, found)
     if as_json:
         click.echo(json.dumps(found, indent=1))
@@ -74,24 +79,36 @@ def command(
 
 def _wanted(bundle: Bundle, engines: tuple[str, ...]) -> tuple[list[Variant], dict[str, str]]:
     timed, skipped = timed_variants(bundle)
-    asked = engines or tuple(ENGINES)
     for engine in engines:
         bundle.variant(engine)  # refuses what the bundle does not have
-    timed = [one for one in timed if one.engine in asked or one.name in asked]
-    skipped = {
-        name: why
-        for name, why in skipped.items()
-        if name in asked or name.rsplit("-", 1)[0] in asked
-    }
-    if timed:
-        return timed, skipped
-    if not skipped:
+        reasons = {name: why for name, why in skipped.items() if _is(name, engine)}
+        if not any(_is(variant.name, engine) for variant in timed):
+            raise _nothing(reasons)
+    if engines:
+        timed = [one for one in timed if any(_is(one.name, engine) for engine in engines)]
+        skipped = {
+            name: why
+            for name, why in skipped.items()
+            if any(_is(name, engine) for engine in engines)
+        }
+    if not timed and not skipped:
         raise BundleError(
             f"{bundle.folder}: no engine in this bundle yet. "
             f"Build one: edgecv build {bundle.folder} --engine openvino"
         )
+    if not timed:
+        raise _nothing(skipped)
+    return timed, skipped
+
+
+def _is(variant: str, asked: str) -> bool:
+    """Whether a variant is what was asked for, by its own name or by its engine's."""
+    return asked in (variant, variant.rpartition("-")[0])
+
+
+def _nothing(skipped: dict[str, str]) -> UsageError:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
-    raise UsageError(f"nothing to time here. {reasons}")
+    return UsageError(f"nothing to time here. {reasons}")
 
 
 def _print(found: dict[str, Any]) -> None:

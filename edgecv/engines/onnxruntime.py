@@ -23,6 +23,13 @@ PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
 }
+# provider -> the package of the registry that has it; each replaces the others
+PACKAGES = {
+    "cpu": "onnxruntime",
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu",
+    "openvino": "onnxruntime-openvino",
+}
 
 
 def build(source: Path, folder: Path, name: str) -> Built:
@@ -134,8 +141,8 @@ def check_provider(provider: str) -> None:
     if provider not in present:
         raise EngineError(
             f"this ONNX Runtime ({ort.__version__}) has no provider '{provider}'; it has "
-            f"{', '.join(present)}. Install the vendor's onnxruntime package for it, "
-            "or build with --provider cpu"
+            f"{', '.join(present)}. Install {PACKAGES[provider]} in its place (for a Jetson "
+            "NVIDIA makes its own), or build with --provider cpu"
         )
 
 

@@ -86,21 +86,35 @@ def _usable(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def bench(
-    bundle: Bundle, variants: Sequence[Variant], settings: BenchSettings, pictures: Sequence[Path]
+    bundle: Bundle,
+    variants: Sequence[Variant],
+    settings: BenchSettings,
+    pictures: Sequence[Path],
+    unopened: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Time some variants; as `run`, without "skipped".
+
+    Args:
+        bundle, variants: which.
+        settings, pictures: how.
+        unopened: where given, gets the name of each that does not open, and why; the others are
+            timed without it.
 
     Raises:
         BundleError: a file is not as it was built.
         EngineError: a variant cannot be opened or run.
     """
-    found = bench_in_turns([(bundle, variant) for variant in variants], settings, pictures)
-    names = [variant.name for variant in variants]
+    pairs = [(bundle, variant) for variant in variants]
+    found = bench_in_turns(pairs, settings, pictures, unopened)
+    names = [variant.name for variant in variants if variant.name not in (unopened or {})]
     return found | {"variants": dict(zip(names, found["variants"], strict=True))}
 
 
 def bench_in_turns(
-    pairs: Sequence[tuple[Bundle, Variant]], settings: BenchSettings, pictures: Sequence[Path]
+    pairs: Sequence[tuple[Bundle, Variant]],
+    settings: BenchSettings,
+    pictures: Sequence[Path],
+    unopened: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Time variants of one or several bundles; as `bench`, with "variants" a list in their order.
 
@@ -108,8 +122,9 @@ def bench_in_turns(
         BundleError: a file is not as it was built.
         EngineError: a variant cannot be opened or run.
     """
-    for bundle, variant in pairs:
-        check_variant(bundle, variant)
+    if unopened is None:
+        for bundle, variant in pairs:
+            check_variant(bundle, variant)
     environment = _environment()  # before: the load average is that of the others
     threads = available_cores()
     with (
@@ -117,9 +132,20 @@ def bench_in_turns(
         bar("timing", settings.rounds * 2 * len(pairs)) as advance,
         PowerMeter(period_s=SAMPLE_S) as meter,
     ):
-        subjects = [stack.enter_context(_Subject(*pair)) for pair in pairs]
-        for subject in subjects:
-            subject.start(threads, pictures)
+        subjects: list[_Subject] = []
+        for bundle, variant in pairs:
+            subject = stack.enter_context(_Subject(bundle, variant))
+            try:
+                check_variant(bundle, variant)
+                subject.start(threads, pictures)
+            except EngineError as error:
+                if unopened is None:
+                    raise
+                unopened[variant.name] = str(error).removeprefix(f"timing {variant.name}: ")
+                for _ in range(2 * settings.rounds):
+                    advance()
+                continue
+            subjects.append(subject)
         for calls in _shares(settings.queries, settings.rounds):
             for subject in subjects:
                 subject.time_calls(calls)

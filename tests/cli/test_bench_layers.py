@@ -56,6 +56,8 @@ def test_json_holds_all_layers_of_every_engine_that_tells_them(bundle: Bundle) -
 def test_an_engine_that_tells_no_layers_is_refused_where_it_is_named(bundle: Bundle) -> None:
     with pytest.raises(UsageError, match="no times of single layers from the engine 'null'"):
         output(bundle.folder, "--layers", "--engine", "null")
+    with pytest.raises(UsageError, match="no times of single layers from the engine 'null'"):
+        output(bundle.folder, "--layers", "--engine", "null-fp32")
 
 
 def test_a_signed_bundle_stays_as_it_is(bundle: Bundle, tmp_path: Path) -> None:

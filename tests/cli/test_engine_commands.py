@@ -10,7 +10,7 @@ from small_bundles import small_bundle
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli import bench, build
-from edgecv.errors import BundleError, EngineError, UsageError
+from edgecv.errors import BundleError, EdgecvError, EngineError, UsageError
 from edgecv.metrics.speeds import speeds_here
 from edgecv.runtime.power import PowerMeter
 
@@ -68,7 +68,7 @@ def test_a_provider_is_for_onnxruntime_only_and_has_to_be_here(
 ) -> None:
     with pytest.raises(UsageError, match="--provider cuda is for --engine onnxruntime"):
         output(build.command, bundle.folder, "--engine", "openvino", "--provider", "cuda")
-    with pytest.raises(EngineError, match=r"has no provider 'openvino'; it has .*cpu"):
+    with pytest.raises(EngineError, match=r"no provider 'openvino'; .*onnxruntime-openvino in its"):
         output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "openvino")
     monkeypatch.setattr("edgecv.cli.build.check_provider", lambda name: None)
     output(build.command, bundle.folder, "--engine", "onnxruntime", "--provider", "cuda")
@@ -138,6 +138,28 @@ def test_bench_prints_json(bundle: Bundle) -> None:
         assert found["skipped"] == {}
     with pytest.raises(BundleError, match="no variant nil; it has null-fp32"):
         output(bench.command, bundle.folder, "--engine", "nil")
+
+
+def test_bench_of_all_times_what_opens_and_one_that_is_named_has_to(bundle: Bundle) -> None:
+    output(build.command, bundle.folder, "--engine", "null")
+    output(build.command, bundle.folder, "--engine", "onnxruntime")
+    opened = Bundle.open(bundle.folder)
+    opened.path("labels.txt").write_text("no graph")
+    broken = opened.variant("onnxruntime").model_copy(
+        update={"name": "onnxruntime-broken", "file": "labels.txt"}
+    )
+    foreign = broken.model_copy(
+        update={"name": "onnxruntime-foreign", "details": {"provider": "openvino"}}
+    )
+    opened.add_variants(broken, foreign)
+    opened.save()
+    quick = ("--queries", 2, "--rounds", 1, "--json")
+    found = json.loads(output(bench.command, bundle.folder, *quick))
+    assert {"null-fp32", "onnxruntime-fp32"} <= set(found["variants"])
+    assert {*found["skipped"]} == {"onnxruntime-broken", "onnxruntime-foreign"}
+    for name in found["skipped"]:
+        with pytest.raises(EdgecvError, match=name):
+            output(bench.command, bundle.folder, *quick, "--engine", "null", "--engine", name)
 
 
 def test_what_bench_measured_is_known_to_the_run_that_holds_a_rate(bundle: Bundle) -> None:

@@ -92,6 +92,10 @@ def test_a_variant_that_cannot_run_is_named(bundle: Bundle) -> None:
     bundle.path("x.xml").write_text("no IR")
     with pytest.raises(EngineError, match=r"timing openvino-int8: .*x\.xml"):
         bench(bundle, [variant], QUICK, [])
+    unopened: dict[str, str] = {}
+    assert [*bench(bundle, [variant, NULL], QUICK, [], unopened)["variants"]] == ["null-fp32"]
+    assert [*unopened] == ["openvino-int8"]
+    assert unopened["openvino-int8"].startswith(str(bundle.path("x.xml")))
 
 
 def test_without_variants_nothing_is_timed(bundle: Bundle) -> None:
