@@ -54,7 +54,7 @@ def test_a_job_that_is_stopped_ends_as_by_ctrl_c(pool: Processes, tmp_path: Path
     ended: dict[str, int] = {}
     until(lambda: ended.update(pool.ended()) or ended)
     assert ended == {"endless": 130}
-    assert "edgecv: stopped." in job.log.read_text("utf-8")
+    assert "edgecv: stopped" in job.log.read_text("utf-8")
 
 
 def test_slots_share_the_cores() -> None:
@@ -80,7 +80,7 @@ def test_a_job_ends_when_what_started_it_is_killed(tmp_path: Path) -> None:
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     starter.stdout.close()
-    until(lambda: "edgecv: stopped." in (tmp_path / "log").read_text("utf-8"))
+    until(lambda: "edgecv: stopped" in (tmp_path / "log").read_text("utf-8"))
     until(lambda: not Path(f"/proc/{child}/cmdline").exists() or not cmdline(child))
 
 
