@@ -15,7 +15,8 @@ from edgecv.cli._plan_options import fallback_lines, plan_options
 from edgecv.engines import ENGINES
 from edgecv.engines.onnxruntime import PROVIDERS, check_provider
 from edgecv.engines.tensorrt import why_not_here
-from edgecv.engines.tensorrt.options import PlanOptions, options_line
+from edgecv.engines.tensorrt.options import PlanOptions
+from edgecv.engines.tensorrt.timing_cache import check_cache
 from edgecv.errors import EdgecvError, EngineError, UsageError
 from edgecv.machine import jetson_model
 from edgecv.output import locked, room_hint
@@ -57,8 +58,9 @@ def command(
     if provider is not None and engine != "onnxruntime":
         raise UsageError(f"--provider {provider} is for --engine onnxruntime, not {engine}")
     if engine != "tensorrt" and (plan is not None or precision == "fp16"):
-        told = options_line(plan.asked()).strip() if plan else "--precision fp16"
-        raise UsageError(f"{told or '--timing-cache'} is for --engine tensorrt, not {engine}")
+        told = plan.told() if plan else "--precision fp16"
+        raise UsageError(f"{told} is for --engine tensorrt, not {engine}")
+    check_cache(plan.timing_cache if plan else None)
     if provider is not None:
         check_provider(provider)
     open_bundle(bundle)  # before the lock, which makes a file there

@@ -94,7 +94,8 @@ def test_values_out_of_range_are_refused(
     [
         (["--precision", "fp16"], "--precision fp16 is for"),
         (["--dla", "0"], "--dla 0 is for"),
-        (["--timing-cache", "t"], "--timing-cache is for"),
+        (["--timing-cache", "t"], "--timing-cache t is for"),
+        (["--batch", "2"], "--batch 2 is for"),
     ],
 )
 def test_other_engines_have_none_of_these_options(
@@ -102,6 +103,13 @@ def test_other_engines_have_none_of_these_options(
 ) -> None:
     with pytest.raises(UsageError, match=f"{told} --engine tensorrt, not openvino"):
         call(bundle, *arguments, engine="openvino")
+
+
+def test_a_timing_cache_that_cannot_be_is_refused_where_there_is_no_gpu_either(
+    bundle: Bundle,
+) -> None:
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
+        call(bundle, "--timing-cache", bundle.path("nowhere/t"))
 
 
 def test_a_new_plan_takes_the_place_of_the_old_one(

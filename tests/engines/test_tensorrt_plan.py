@@ -19,7 +19,7 @@ from edgecv.engines.tensorrt.cuda import Device, checked, cudart, device
 from edgecv.engines.tensorrt.fallbacks import not_in_int8, quantised_convs
 from edgecv.engines.tensorrt.identity import check_requirements, requirements
 from edgecv.engines.tensorrt.network import Network, by_message, read_network
-from edgecv.engines.tensorrt.options import PlanOptions, options_line, parse_batch
+from edgecv.engines.tensorrt.options import PlanOptions, batch_text, options_line, parse_batch
 from edgecv.engines.tensorrt.plan import build_plan, check_accelerator, typed_sources
 from edgecv.engines.tensorrt.timing_cache import check_cache, load_cache, save_cache
 from edgecv.errors import EngineError, UsageError
@@ -62,6 +62,12 @@ except KeyboardInterrupt:
 )
 def test_a_batch_is_one_number_or_three(text: str, batch: tuple[int, int, int]) -> None:
     assert parse_batch(text) == batch
+    assert parse_batch(batch_text(batch)) == batch
+
+
+def test_a_batch_is_told_as_one_number_where_it_is_one() -> None:
+    assert batch_text((2, 2, 2)) == "2"
+    assert batch_text((1, 4, 8)) == "1:4:8"
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1:8", "8:4:1", "1:9:8", "a", "1:2:3:4", "1.5"])
@@ -493,6 +499,8 @@ def test_a_version_that_does_not_tell_its_layers_costs_no_plan(
 def test_a_file_that_is_no_timing_cache_is_not_overwritten(tmp_path: Path) -> None:
     check_cache(None)
     check_cache(tmp_path / "new")
+    with pytest.raises(UsageError, match=r"--timing-cache .*x: there is no folder .*nowhere"):
+        check_cache(tmp_path / "nowhere" / "x")
     save(tmp_path / "ours", b"kernels")
     check_cache(tmp_path / "ours")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")

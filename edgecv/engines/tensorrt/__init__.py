@@ -64,8 +64,8 @@ def build(source: Path, folder: Path, name: str, options: PlanOptions | None = N
 
         return build_plan(source, folder, name, options)
     if options.asked() or options.timing_cache is not None:
-        told = options_line(options.asked()) or " --timing-cache"
-        raise UsageError(f"{told.strip()}: is for building a plan, and there is {why_not_here()}")
+        told, missing = options.told(), why_not_here()
+        raise UsageError(f"{told}: for a plan, which cannot be built: {missing}")
     if options.precision == "fp16" and options.half is None:
         raise EngineError(
             f"{source}: beside it is no file in 16 bits. "

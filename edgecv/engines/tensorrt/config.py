@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from edgecv.engines.tensorrt.network import Network
-from edgecv.engines.tensorrt.options import Batch, PlanOptions
+from edgecv.engines.tensorrt.options import Batch, PlanOptions, batch_text
 from edgecv.errors import EngineError, UsageError
 
 # a file that leaves the batch open, when nothing else is asked for
@@ -100,9 +100,9 @@ def _add_batch(made: Network, config: Any, options: PlanOptions) -> None:
             fixed = {int(tensor.shape[0]) for tensor in made.inputs}
             if fixed != {*options.batch}:
                 raise UsageError(
-                    f"--batch {':'.join(map(str, options.batch))}: this network takes "
-                    f"{', '.join(map(str, sorted(fixed)))} a call. Export it with an open batch: "
-                    "edgecv compress --set export.batch=dynamic"
+                    f"--batch {batch_text(options.batch)}: this network takes "
+                    f"{', '.join(map(str, sorted(fixed)))} a call. Make it with an open "
+                    "batch, by the command that its report names with --set export.batch=dynamic"
                 )
         return
     batch = options.batch or OPEN_BATCH

@@ -45,12 +45,17 @@ class PlanOptions:
     def asked(self) -> dict[str, Any]:
         """What was asked for beyond the default, for the manifest and for the same build again."""
         found = {
-            "batch": ":".join(map(str, self.batch)) if self.batch else None,
+            "batch": batch_text(self.batch) if self.batch else None,
             "workspace": self.workspace_mb,
             "dla": self.dla,
             "version_compatible": self.version_compatible or None,
         }
         return {name: value for name, value in found.items() if value is not None}
+
+    def told(self) -> str:
+        """All that was asked for, as it can be typed."""
+        cache = {} if self.timing_cache is None else {"timing_cache": self.timing_cache}
+        return options_line({**self.asked(), **cache}).strip()
 
 
 def parse_batch(text: str) -> Batch:
@@ -68,6 +73,11 @@ def parse_batch(text: str) -> Batch:
     if not 1 <= fewest <= usual <= most:
         raise UsageError(f"--batch {text}: expected 1 or more, and no number below the one before")
     return fewest, usual, most
+
+
+def batch_text(batch: Batch) -> str:
+    """What `parse_batch` reads as that batch, at its shortest."""
+    return str(batch[0]) if len({*batch}) == 1 else ":".join(map(str, batch))
 
 
 def options_line(asked: dict[str, Any]) -> str:

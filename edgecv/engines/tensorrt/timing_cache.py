@@ -25,12 +25,18 @@ def default_cache(version: str, capability: str) -> Path:
 
 
 def check_cache(path: Path | None) -> None:
-    """Refuse to replace a file that the user named and that no build of edgecv wrote.
+    """Refuse a file that the user named where none can be, or that no build of edgecv wrote.
 
     Raises:
         UsageError: saying so.
     """
-    if path is None or not path.is_file():
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"--timing-cache {path}: there is no folder {path.parent}. Make it, or name another"
+        )
+    if not path.is_file():
         return
     with path.open("rb") as stream:
         begin = stream.read(len(_MAGIC))
