@@ -44,7 +44,7 @@ def print_result(bundle: Bundle) -> None:
 def _variants(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("variant", no_wrap=True)
-    for head in ("mAP", "loss", "p50 ms", "p90 ms", "MB"):
+    for head in ("mAP", "loss", "p50 ms", "p90 ms", "file MB"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         accuracy, drop, latency = row["accuracy"] or {}, row["drop"] or {}, row["latency_ms"] or {}

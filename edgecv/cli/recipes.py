@@ -25,7 +25,10 @@ def list_() -> None:
 @command.command()
 @click.argument("recipe")
 def show(recipe: str) -> None:
-    """Print RECIPE, a name or a file, to be changed and saved as a file of your own."""
+    """Print RECIPE, to be changed and saved as your own.
+
+    It is a name or a file.
+    """
     click.echo(find(recipe).read_text("utf-8"), nl=False)
 
 
@@ -33,7 +36,10 @@ def show(recipe: str) -> None:
 @click.argument("recipe")
 @set_option
 def validate(recipe: str, overrides: tuple[str, ...]) -> None:
-    """Check RECIPE, a name or a file: OK, or every problem with its line (exit status 2)."""
+    """Check RECIPE: OK, or every problem with its line.
+
+    It is a name or a file. Exit status 2: there are problems.
+    """
     path = find(recipe)
     load(path, overrides)
     click.echo(f"{path}: OK")

@@ -102,3 +102,7 @@ def test_an_archive_that_is_not_there_is_told(tmp_path: Path) -> None:
         call("unpack", "absent.tar")
     with pytest.raises(BundleError, match="no manifest"):
         call("pack", tmp_path / "absent")
+
+
+def test_the_help_cuts_no_line() -> None:
+    assert "..." not in call("--help").stdout.partition("Commands:")[2]

@@ -39,6 +39,7 @@ def test_the_end_says_what_to_deploy_in_eighty_columns(
     assert "Deploy onnxruntime-fp32" in told
     (row,) = [line for line in told if line.strip().startswith("onnxruntime-fp32 ")]
     assert len(row.split()) == 6
+    assert any(line.rstrip().endswith(" file MB") for line in told)  # bench's MB are memory
     assert told[-1] == str(finished[1] / "report.html")
     assert max(len(line) for line in told[:-1]) <= 80
 

@@ -127,6 +127,7 @@ def test_bench_prints_a_table_of_eighty_columns(bundle: Bundle) -> None:
     assert max(map(len, told.splitlines())) <= 80
     (row,) = [line for line in told.splitlines() if "null-fp32" in line]
     assert len(row.split()) == 9
+    assert "RSS MB" in told
 
 
 def test_bench_prints_json(bundle: Bundle) -> None:
