@@ -1,17 +1,20 @@
-"""Progress on stderr: bars for a person at a terminal, nothing of them for a pipe."""
+"""Progress on stderr: bars for a person at a terminal, a line of what lasts for a pipe."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from threading import Timer
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 Advance = Callable[[], None]
+
+LONG_S = 10.0  # of silence in a pipe, until a line says what goes on
 
 # bars that open while one is shown join it: two displays cannot share a terminal
 _shown: ContextVar[Progress | None] = ContextVar("_shown", default=None)
@@ -27,8 +30,11 @@ def say(message: str) -> None:
 
 @contextmanager
 def bar(title: str, total: int | None) -> Iterator[Advance]:
-    """A bar of `total` steps; call what it yields after each. None: it only shows life."""
-    with _display() as progress:
+    """A bar of `total` steps; call what it yields after each. None: it only shows life.
+
+    A pipe gets a line of the outermost bar, when that lasts.
+    """
+    with _display(title) as progress:
         task = progress.add_task(title, total=total)
         try:
             yield lambda: progress.advance(task)
@@ -39,7 +45,7 @@ def bar(title: str, total: int | None) -> Iterator[Advance]:
 @contextmanager
 def noted_bar(total: int, start: int = 0) -> Iterator[Callable[[str, str], None]]:
     """A bar of `total` steps, `start` of which are done; each step has a title and a note."""
-    with _display() as progress:
+    with _display("") as progress:  # who has notes tells them to a pipe as well
         task = progress.add_task("", total=total, completed=start, note="")
         try:
             yield lambda title, note: progress.update(task, advance=1, description=title, note=note)
@@ -50,7 +56,7 @@ def noted_bar(total: int, start: int = 0) -> Iterator[Callable[[str, str], None]
 @contextmanager
 def byte_bar(title: str, total: int | None, start: int = 0) -> Iterator[Callable[[int], None]]:
     """A bar of bytes, `start` of which are there; call what it yields with each piece's length."""
-    with _display() as progress:
+    with _display(title) as progress:
         task = progress.add_task(title, total=total, completed=start, unit=1e6)
         try:
             yield lambda count: progress.advance(task, count)
@@ -59,7 +65,7 @@ def byte_bar(title: str, total: int | None, start: int = 0) -> Iterator[Callable
 
 
 @contextmanager
-def _display() -> Iterator[Progress]:
+def _display(title: str) -> Iterator[Progress]:
     shown = _shown.get()
     if shown is not None:
         yield shown
@@ -69,9 +75,22 @@ def _display() -> Iterator[Progress]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as p:
         token = _shown.set(p)
         try:
-            yield p
+            with _told(title) if p.disable and title else nullcontext():
+                yield p
         finally:
             _shown.reset(token)
+
+
+@contextmanager
+def _told(title: str) -> Iterator[None]:
+    """One line, as of a stage, if the block lasts."""
+    timer = Timer(LONG_S, say, (f"{title:<10} {'begun':>8}",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Figures(ProgressColumn):

@@ -38,6 +38,22 @@ def test_a_pipe_gets_lines_and_no_bars(capsys: pytest.CaptureFixture[str]) -> No
     assert (told.out, told.err) == ("", "a [line] of log\n")
 
 
+def test_a_pipe_is_told_once_of_what_lasts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecv.progress.LONG_S", 0.1)
+    with bar("quantize", None), bar("calibrating", 2):
+        time.sleep(0.4)
+    with byte_bar("short", 2), noted_bar(2):
+        pass
+    time.sleep(0.2)
+    assert capsys.readouterr() == ("", "quantize      begun\n")
+    monkeypatch.setattr("edgecv.progress.LONG_S", 0.1)
+    with redirect_stderr(Terminal()) as terminal, bar("quantize", None):
+        time.sleep(0.4)
+    assert "begun" not in plain(terminal)
+
+
 def test_a_line_is_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     say("x" * 500)
     assert capsys.readouterr().err == "x" * 500 + "\n"
