@@ -72,12 +72,11 @@ def pip_line(extra: str) -> str:
     # of use in a failure alone, and a tenth of the command line's start
     import json
     import shlex
-    import sys
     from importlib import metadata
     from pathlib import Path
     from urllib.parse import unquote, urlsplit
 
-    pip, wanted = f"{shlex.quote(sys.executable)} -m pip install", f"edgecv[{extra}]"
+    pip, wanted = pip_install(), f"edgecv[{extra}]"
     try:
         origin = json.loads(metadata.distribution("edgecv").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):
@@ -87,6 +86,14 @@ def pip_line(extra: str) -> str:
         return f"{pip} '{wanted}'"
     kind = "-e " if origin["dir_info"].get("editable") else ""
     return f"{pip} {kind}{shlex.quote(f'{folder}[{extra}]')}"
+
+
+def pip_install() -> str:
+    """How packages get into the environment of this Python, which need not be the shell's."""
+    import shlex
+    import sys
+
+    return f"{shlex.quote(sys.executable)} -m pip install"
 
 
 class EngineError(EdgecvError):

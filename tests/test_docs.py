@@ -196,6 +196,11 @@ def test_every_extra_in_a_pip_line_exists() -> None:
     assert asked <= {*EXTRAS, "dev"}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_edgecv_is_installed_from_the_clone_as_it_is_on_no_registry(page: Path) -> None:
+    assert not re.findall(r"pip install[^&\n]*['\" ]edgecv\b", page.read_text("utf-8"))
+
+
 def test_python_blocks_compile_and_import_what_exists() -> None:
     blocks = [
         block

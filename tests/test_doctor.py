@@ -54,6 +54,8 @@ def test_what_is_missing_comes_with_its_pip_line(monkeypatch: pytest.MonkeyPatch
         "note": "not installed",
     }
     assert found["extras"]["openvino"]["install"] == pip_line("openvino")
+    assert found["engines"]["tensorrt"]["note"].endswith("; no tensorrt-rtx to test its files")
+    assert "tensorrt-rtx" in found["extras"]["compress"]["missing"]
     assert found["extras"]["openvino"]["missing"] == ["openvino"]
     assert found["engines"]["null"]["run"] is True
 

@@ -18,7 +18,7 @@ from edgecv.engines.tensorrt.config import MB, make_config, workspace_bytes
 from edgecv.engines.tensorrt.cuda import Device, checked, cudart, device
 from edgecv.engines.tensorrt.fallbacks import not_in_int8, quantised_convs
 from edgecv.engines.tensorrt.identity import check_requirements, requirements
-from edgecv.engines.tensorrt.network import Network, by_message, read_network
+from edgecv.engines.tensorrt.network import Network, by_message, read_network, vendor
 from edgecv.engines.tensorrt.options import PlanOptions, batch_text, options_line, parse_batch
 from edgecv.engines.tensorrt.plan import build_plan, check_accelerator, typed_sources
 from edgecv.engines.tensorrt.timing_cache import check_cache, load_cache, save_cache
@@ -494,6 +494,18 @@ def test_a_version_that_does_not_tell_its_layers_costs_no_plan(
     engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
     assert plan._wider(loaded(engine), b"plan", ["conv"]) is None
     assert "which convs run in INT8 is not known" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_package_whose_libraries_are_missing_is_installed_again_for_this_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tensorrt.py").write_text("raise ImportError('libnvinfer.so.10')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    monkeypatch.setattr(sys, "executable", "/a venv/bin/python")
+    told = r"libnvinfer.*'/a venv/bin/python' -m pip install --force-reinstall tensorrt$"
+    with pytest.raises(EngineError, match=told):
+        vendor("building")
 
 
 def test_a_file_that_is_no_timing_cache_is_not_overwritten(tmp_path: Path) -> None:
