@@ -37,6 +37,10 @@ def summary(
     """All that is known of a run, ready for JSON; docs/run.md says what each means."""
     told = stats.to_json()
     problems = [one["problem"] for one in told["streams"].values() if one["problem"]]
+    for name, one in told["streams"].items():
+        if not (one["frames_in"] or one["away"] or one["problem"]):
+            # it may still be asked for its first frame, which can take seconds
+            one["away"] = f"{name}: gave nothing until the run ended"
     began_s = now() - (time.time() - psutil.Process().create_time())
     return {
         "bundle": str(bundle.folder),
@@ -69,7 +73,8 @@ def print_summary(told: dict[str, Any], file: TextIO) -> None:
     """Streams, stages, then what bounds the speed."""
     console = Console(file=file, width=80, highlight=False, markup=False)
     console.print(streams_table(told))
-    console.print(stages_table(told))
+    if told["processed"]:
+        console.print(stages_table(told))
     if any(one.get("counts") for one in told["streams"].values()):
         console.print(counts_table(told))
     if told.get("governor", {}).get("switches"):
@@ -79,7 +84,9 @@ def print_summary(told: dict[str, Any], file: TextIO) -> None:
 
 
 def _watched(name: str, row: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    """Lines on a stream's tracks: their score, or why there are none."""
+    """Lines on a stream: why it gave no frame; its tracks' score, or why there are none."""
+    if not row["frames_in"]:
+        return [f"no frame came: {row['problem'] or row['away']}"]
     score, lines = row.get("score"), []
     if score is not None and score["classes"]:
         kinds = ("HOTA", "MOTA", "IDF1")
@@ -121,7 +128,8 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if told["bound_by"] is not None:
         lines.append(f"bound by {told['bound_by']}")
     memory = told["memory_mb"]
-    facts = [f"first result after {number(told['first_result_s'], '.1f')} s"]
+    first = told["first_result_s"]
+    facts = [] if first is None else [f"first result after {first:.1f} s"]
     facts.append(f"memory {memory['now']:.0f} MB, peak {memory['peak']:.0f} MB")
     facts += _device(told)
     if "mqtt" in told:

@@ -166,6 +166,6 @@ def _end(told: dict[str, Any], stopped: bool) -> None:
     if told["problems"]:
         count = f"{len(told['problems'])} problems" if len(told["problems"]) > 1 else "a problem"
         raise EdgecvError(f"ended with {count}, said above; the rest was done")
-    away = [one["away"] for one in told["streams"].values() if one["away"]]
-    if away and not stopped and not told["frames_in"]:
-        raise EdgecvError(f"no frame came: {'; '.join(away)}")
+    if not stopped and not told["frames_in"]:
+        reasons = "; ".join(str(one["away"]) for one in told["streams"].values())
+        raise EdgecvError(f"no frame came: {reasons}")

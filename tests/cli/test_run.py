@@ -208,6 +208,27 @@ def test_a_camera_that_never_answers_fails_the_run_and_says_why(bundle: Path) ->
     assert (stream["broken"], "refused" in stream["away"]) == (True, True)
 
 
+def test_a_camera_that_takes_the_call_and_stays_silent_fails_the_run_too(bundle: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        camera = f"rtsp://127.0.0.1:{server.getsockname()[1]}/door"
+        done = CliRunner().invoke(command, [str(bundle), "--source", camera, "--duration", "1"])
+    reason = "no frame came: 127.0.0.1-door: gave nothing until the run ended"
+    assert str(done.exception) == reason
+    assert reason in done.stdout.splitlines()
+    assert "milliseconds a frame" not in done.stdout
+    assert "first result" not in done.stdout
+
+
+def test_a_camera_that_never_answers_beside_another_is_told_in_the_summary(
+    tmp_path: Path, bundle: Path
+) -> None:
+    camera = f"rtsp://127.0.0.1:{free_port()}/door"
+    sources = ("--source", camera, "--source", write_video(tmp_path / "v.mp4", 4))
+    told = run(bundle, *sources, "--duration", 1).stdout
+    assert re.search(r"^no frame came: rtsp://127\.0\.0\.1:\d+/door: .*refused", told, re.MULTILINE)
+    assert "no frame came: v" not in told
+
+
 def test_variables_in_addresses_are_looked_up(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
