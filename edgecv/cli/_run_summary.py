@@ -10,8 +10,8 @@ from rich.console import Console
 
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli._run_tables import (
+    WIDTH,
     counts_table,
-    number,
     stages_table,
     streams_table,
     switches_table,
@@ -71,14 +71,17 @@ def add_watched(
 
 def print_summary(told: dict[str, Any], file: TextIO) -> None:
     """Streams, stages, then what bounds the speed."""
-    console = Console(file=file, width=80, highlight=False, markup=False)
-    console.print(streams_table(told))
+    tables = [streams_table(told)]
     if told["processed"]:
-        console.print(stages_table(told))
+        tables.append(stages_table(told))
     if any(one.get("counts") for one in told["streams"].values()):
-        console.print(counts_table(told))
+        tables.append(counts_table(told))
     if told.get("governor", {}).get("switches"):
-        console.print(switches_table(told["governor"]))
+        tables.append(switches_table(told["governor"]))
+    width = max(WIDTH, *(table.min_width or 0 for table in tables))
+    console = Console(file=file, width=width, highlight=False, markup=False)
+    for table in tables:
+        console.print(table)
     for line in _lines(told):
         console.print(line, soft_wrap=True)
 

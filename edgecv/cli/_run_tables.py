@@ -13,21 +13,27 @@ SWITCHES_MAX = 10
 NAME_MIN = 8
 
 
-def _table(title: str, *heads: str) -> Table:
+def _table(title: str, *heads: str, names: int = 1) -> Table:
+    """The first `names` columns may be cut, those of figures never."""
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column(heads[0], overflow="ellipsis", no_wrap=True)
-    for head in heads[1:]:
+    for head in heads[:names]:
+        table.add_column(head, overflow="ellipsis", no_wrap=True)
+    for head in heads[names:]:
         table.add_column(head, justify="right", no_wrap=True)
     return table
 
 
-def _fitted(table: Table) -> Table:
-    """The same in WIDTH: names are cut, figures never."""
-    names, *figures = table.columns
-    for one in figures:
-        one.min_width = max(len(str(cell)) for cell in (one.header, *one.cells))
-    # a space and a divider behind each; the edges, and a space behind the names
-    names.max_width = max(NAME_MIN, WIDTH - sum(2 + (one.min_width or 0) for one in figures) - 3)
+def _fitted(table: Table, names: int = 1) -> Table:
+    """The same in WIDTH: names are cut, the longest first; wider only where figures need it."""
+    widths = [max(len(str(cell)) for cell in (one.header, *one.cells)) for one in table.columns]
+    # a space and a divider behind each, and the edges
+    room = WIDTH - 1 - sum(2 + width for width in widths)
+    while room < 0 and max(widths[:names]) > NAME_MIN:
+        widths[widths.index(max(widths[:names]))] -= 1
+        room += 1
+    for one, width in zip(table.columns, widths, strict=True):
+        one.width = width
+    table.min_width = WIDTH - room if room < 0 else None
     return table
 
 
@@ -57,7 +63,7 @@ def stages_table(told: dict[str, Any]) -> Table:
 
 def counts_table(told: dict[str, Any]) -> Table:
     """A line for each line or zone and class."""
-    table = _table("lines and zones", "stream", "name", "class", "in", "out", "now")
+    table = _table("lines and zones", "stream", "name", "class", "in", "out", "now", names=3)
     for stream, row in told["streams"].items():
         for name, one in row["counts"].items():
             inside = one.get("inside")
@@ -66,13 +72,14 @@ def counts_table(told: dict[str, Any]) -> Table:
                 now = "" if inside is None else str(inside.get(kind, 0))
                 ways = (str(one[way].get(kind, 0)) for way in ("in", "out"))
                 table.add_row(stream, name, kind, *ways, now)
-    return _fitted(table)
+    return _fitted(table, names=3)
 
 
 def switches_table(governor: dict[str, Any]) -> Table:
     """A line for each of the last switches, after one for what ran before them."""
     shown = governor["switches"][-SWITCHES_MAX:]
     table = _table("governor", "engine", "one frame of", "from second", "because")
+    table.columns[-1].no_wrap = False  # it holds figures as well
     begin = {"to": shown[0]["from"], "time_s": None, "reason": ""}
     for one in (begin, *shown):
         stride, time = str(one["to"]["stride"]), number(one["time_s"], ".1f")
