@@ -24,6 +24,9 @@ from edgecv.runtime.running import Outbox
 from edgecv.runtime.stats import SHOWN_MIN, Stats
 from edgecv.runtime.summary import bounds
 
+# what the trackers start tracks with at most, and less that is still above most false boxes
+START_MAX, WEAK_START = 0.7, 0.4
+
 
 def summary(
     bundle: Bundle,
@@ -46,6 +49,7 @@ def summary(
         "bundle": str(bundle.folder),
         "variant": variant.name,
         "tracker": settings.tracker,
+        "conf": settings.start_min,
         **told,
         **bounds(stats, alone, live),
         "first_result_s": None if stats.first_s is None else round(stats.first_s - began_s, 2),
@@ -97,18 +101,24 @@ def _watched(name: str, row: dict[str, Any], told: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: {figures} against its own truth, {score['frames']} frames")
     elif score is not None:
         lines.append(f"{name}: not scored; this network has none of the classes of its truth")
+    return lines + ([] if told["tracker"] is None else _untracked(name, row, told["conf"]))
+
+
+def _untracked(name: str, row: dict[str, Any], conf: float | None) -> list[str]:
+    """What would start more tracks, where that is less than what was asked for."""
     best = row["best_score"]
-    if told["tracker"] and not row["tracks"] and best >= SHOWN_MIN:
-        lines.append(
-            f"{name}: no tracks, but boxes of scores up to {best:.2f}; weaker ones start tracks "
-            f"with --conf {max(0.1, best - 0.1):.1f}"
-        )
-    elif told["tracker"] and row["tracked"] < row["boxes"] / 2:
-        lines.append(
+    weaker = round(max(0.1, best - 0.1), 1)
+    start = START_MAX if conf is None else conf
+    if not row["tracks"]:
+        told = f"no tracks, but boxes of scores up to {best:.2f}; weaker ones start tracks"
+        helps = best >= SHOWN_MIN and weaker < start
+        return [f"{name}: {told} with --conf {weaker}"] if helps else []
+    if row["tracked"] < row["boxes"] / 2 and start > WEAK_START:
+        return [
             f"{name}: {row['tracked']} of {row['boxes']} boxes from {SHOWN_MIN} on are in tracks; "
-            "--conf 0.4 starts more"
-        )
-    return lines
+            f"--conf {WEAK_START} starts more"
+        ]
+    return []
 
 
 def _lines(told: dict[str, Any]) -> list[str]:

@@ -67,3 +67,25 @@ def test_the_reason_of_a_switch_is_told_to_its_last_figure() -> None:
     told = " ".join(word for line in lines for word in line.split())
     assert max(map(len, lines)) == 80
     assert REASON in told
+
+
+@pytest.mark.parametrize(
+    ("conf", "stream", "hint"),
+    [
+        (None, {"tracks": 3, "tracked": 436, "boxes": 1111}, "--conf 0.4 starts more"),
+        (0.5, {"tracks": 3, "tracked": 436, "boxes": 1111}, "--conf 0.4 starts more"),
+        (0.4, {"tracks": 3, "tracked": 436, "boxes": 1111}, None),
+        (None, {"tracks": 3, "tracked": 900, "boxes": 1111}, None),
+        (None, {"best_score": 0.41, "boxes": 60}, "start tracks with --conf 0.3"),
+        (0.35, {"best_score": 0.41, "boxes": 60}, "start tracks with --conf 0.3"),
+        (0.2, {"best_score": 0.41, "boxes": 60}, None),
+        # seen once, which no tracker takes for an object
+        (None, {"best_score": 0.95, "boxes": 1}, None),
+        (None, {"best_score": 0.2}, None),
+    ],
+)
+def test_a_score_to_start_tracks_is_proposed_where_it_is_less_than_that_in_use(
+    conf: float | None, stream: dict[str, Any], hint: str | None
+) -> None:
+    lines = [line for line in shown({"a": row(60, **stream)}, conf=conf) if "--conf" in line]
+    assert [line[-len(hint or "") :] for line in lines] == ([] if hint is None else [hint])
