@@ -15,7 +15,7 @@ from small_videos import null_bundle
 from edgecv.bundle import Bundle, Variant
 from edgecv.cli import _service_parts as parts
 from edgecv.cli.service import command
-from edgecv.errors import BundleError, EdgecvError, UsageError
+from edgecv.errors import BundleError, DataError, EdgecvError, UsageError
 from edgecv.runtime.sources.conveyor import find as find_conveyor
 from edgecv.shipping.built import DEVICE_KEY, new_folder, save_built
 from edgecv.shipping.keys import make_key, read_private
@@ -267,6 +267,8 @@ def test_a_folder_that_cannot_be_written_to_is_told(bundle: Path, tmp_path: Path
         (("--source", "0", "--mqtt", "http://broker"), UsageError, "--mqtt: expected"),
         (("--source", "0", "--jsonl", "-", "--json"), UsageError, "both write to stdout"),
         (("--source", "smb://camera/"), UsageError, "no source 'smb:'"),
+        (("--source", "nofile.mp4"), DataError, "nofile.mp4: no such file"),
+        (("--source", "0", "--source", "no*.mp4"), DataError, "no file has such a name"),
         (("--source", "rtsp://me:[@camera/"), UsageError, "malformed"),
         (("--source", "rtsp://a:\t@b/"), UsageError, "control character before its @"),
         (("--source", "0", "--user", "no-such-user"), UsageError, "no such user"),

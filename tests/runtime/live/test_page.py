@@ -266,6 +266,17 @@ def test_a_browser_shows_every_stream_with_its_boxes_counts_and_speed(
     wait_until(lambda: "the run has ended" in str(browser.evaluate("document.body.innerText")))
 
 
+def test_the_label_of_a_box_at_or_above_the_upper_edge_is_whole(browser: Page, run: Run) -> None:
+    browser.open(f"http://{run.listener.address}/")
+    pen = "{ measureText: () => ({ width: 40 }), fillText() {}, fillRect: (...r) => put.push(r) }"
+    places = browser.evaluate(
+        "(() => { const put = [];"
+        f"for (const y of [-6, 0, 16, 17, 300]) label({pen}, 'nut 1', 8, y, '#fff', 320, 240);"
+        "return JSON.stringify(put) })()"
+    )
+    assert [place[1] for place in json.loads(str(places))] == [0, 0, 16, 0, 223]
+
+
 def test_a_browser_gets_in_with_the_token_alone(browser: Page, locked: Run) -> None:
     browser.size(390)
     browser.open(f"http://{locked.listener.address}/")
