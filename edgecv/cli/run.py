@@ -15,6 +15,7 @@ from edgecv.cli._run_choices import choices_of
 from edgecv.cli._run_engine import opened_engine
 from edgecv.cli._run_governing import Milliseconds, governing_of
 from edgecv.cli._run_parts import Asked, Finite, stopped_by_signals
+from edgecv.cli._run_progress import told_how_far
 from edgecv.cli._run_services import listening
 from edgecv.cli._run_sinks import Outputs, check_outputs, mqtt_of, sinks_of
 from edgecv.cli._run_summary import add_watched, print_summary, summary
@@ -134,6 +135,7 @@ def command(
         services.start(Running(*told_of, watching.counting, broker, meter, governing))
 
         def tick() -> None:
+            look()
             heartbeat.beat(loop.stats)
             if governing is not None:
                 governing.look()
@@ -141,7 +143,8 @@ def command(
                 heartbeat.stop()
                 loop.stop()
 
-        with meter:
+        most = settings.reading.max_frames
+        with told_how_far(captures, most, loop.stats, outputs.on_stdout) as look, meter:
             loop.run(tick)
             power = meter.to_json(loop.stats.processed)
         if governing is not None:

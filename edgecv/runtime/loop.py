@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -167,9 +168,13 @@ class Loop:
         Raises:
             EngineError: the engine failed; what was done before is in the sinks.
         """
-        readers = [threading.Thread(target=one.run, daemon=True) for one in self._readers]
+        readers = [
+            # with the context, in which messages stand above a bar that is shown
+            threading.Thread(target=copy_context().run, args=(one.run,), daemon=True)
+            for one in self._readers
+        ]
         stages = [
-            threading.Thread(target=self._guarded, args=(stage,), daemon=True)
+            threading.Thread(target=copy_context().run, args=(self._guarded, stage), daemon=True)
             for stage in (self._feed, self._finish, self._write)
         ]
         with _short_switches():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import io
 import itertools
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +16,7 @@ from small_bundles import answer_of, spec_of
 
 from edgecv.engines import PooledEngine, null
 from edgecv.errors import DataError, EdgecvError, EngineError
+from edgecv.progress import bar
 from edgecv.runtime import reader
 from edgecv.runtime.detector import NMS_IOU
 from edgecv.runtime.frames import ArrayPicture, StreamFrame
@@ -235,6 +239,21 @@ def test_a_file_that_breaks_is_processed_up_to_there_and_then_said(
     assert loop.stats.streams["a"].problem == "a: ends early"
     assert loop.stats.streams["b"].problem is None
     assert capsys.readouterr().err == "a: ends early\n"
+
+
+def test_what_a_stream_says_stands_above_a_bar_that_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    with redirect_stderr(terminal), bar("frames", 9):
+        run(Script("a", [(6, "a: ends early")]))
+    told = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert "frames" in told
+    assert "a: ends early" in told.replace("\r", "\n").splitlines()
 
 
 def test_a_broken_camera_comes_back_and_the_other_one_never_stops(

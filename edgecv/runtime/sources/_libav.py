@@ -111,6 +111,7 @@ class DecodedCapture:
             raise
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.frame_rate = float(rate) if rate else USUAL_RATE
+        self.frames = int(self._stream.frames) or None
 
     def _video(self) -> Any:
         streams = self._container.streams.video

@@ -30,7 +30,7 @@ class PictureFiles:
 
 class _Opened:
     def __init__(self, source: PictureFiles) -> None:
-        self.frame_rate = FRAME_RATE
+        self.frame_rate, self.frames = FRAME_RATE, len(source.paths)
         self._source, self._closed = source, False
 
     def __iter__(self) -> Iterator[Shot]:
