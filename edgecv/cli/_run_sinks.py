@@ -44,8 +44,13 @@ def check_outputs(outputs: Outputs, sources: Sequence[Source], as_json: bool) ->
             continue
         if path.resolve() in read:
             raise UsageError(f"{path}: is a source; name another file to write to")
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; name a file in it")
         if not path.parent.is_dir():
             raise UsageError(f"{path}: there is no folder {path.parent}. Make it, or name another")
+    crops = outputs.crops
+    if crops is not None and any(one.is_file() for one in (crops, *crops.parents)):
+        raise UsageError(f"--crops {crops}: is a file or in one; name a folder")
     if outputs.save is not None and outputs.save.suffix.lower() != ".mp4":
         raise UsageError(f"--save {outputs.save}: what is written is MP4; name it so: .mp4")
 

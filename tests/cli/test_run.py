@@ -427,6 +427,11 @@ def test_a_source_is_never_written_over(tmp_path: Path, bundle: Path) -> None:
     for option in ("--save", "--jsonl", "--mot"):
         with pytest.raises(UsageError, match=r"there is no folder .*nowhere\. Make it"):
             run(bundle, "--source", video, option, tmp_path / "nowhere" / "o.mp4")
+        with pytest.raises(UsageError, match="is a folder; name a file in it"):
+            run(bundle, "--source", video, option, tmp_path)
+    for crops in (video, video / "crops"):
+        with pytest.raises(UsageError, match=r"is a file or in one; name a folder"):
+            run(bundle, "--source", video, "--crops", crops)
     assert video.read_bytes() == before
 
 

@@ -89,3 +89,12 @@ def test_a_score_to_start_tracks_is_proposed_where_it_is_less_than_that_in_use(
 ) -> None:
     lines = [line for line in shown({"a": row(60, **stream)}, conf=conf) if "--conf" in line]
     assert [line[-len(hint or "") :] for line in lines] == ([] if hint is None else [hint])
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "end"), [(0.1, "(100.0)"), (0.28, "(100.0); this CPU allows 0.28")]
+)
+def test_a_ceiling_that_was_exceeded_is_none(ceiling: float, end: str) -> None:
+    lines = shown({"a": row(5)}, of_engine=0.28, engine_only_fps=100.0, ceiling=ceiling)
+    (line,) = (one for one in lines if "of the engine alone" in one)
+    assert line.endswith(f"0.28 of the engine alone {end}")
