@@ -76,24 +76,24 @@ def pip_line(extra: str) -> str:
     from pathlib import Path
     from urllib.parse import unquote, urlsplit
 
-    pip, wanted = pip_install(), f"edgecv[{extra}]"
+    install, wanted = f"{pip()} install", f"edgecv[{extra}]"
     try:
         origin = json.loads(metadata.distribution("edgecv").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):
         origin = {}
     folder = unquote(urlsplit(origin.get("url", "")).path)
     if "dir_info" not in origin or not Path(folder).is_dir():
-        return f"{pip} '{wanted}'"
+        return f"{install} '{wanted}'"
     kind = "-e " if origin["dir_info"].get("editable") else ""
-    return f"{pip} {kind}{shlex.quote(f'{folder}[{extra}]')}"
+    return f"{install} {kind}{shlex.quote(f'{folder}[{extra}]')}"
 
 
-def pip_install() -> str:
-    """How packages get into the environment of this Python, which need not be the shell's."""
+def pip() -> str:
+    """The pip of the environment of this Python, which need not be the shell's."""
     import shlex
     import sys
 
-    return f"{shlex.quote(sys.executable)} -m pip install"
+    return f"{shlex.quote(sys.executable)} -m pip"
 
 
 class EngineError(EdgecvError):

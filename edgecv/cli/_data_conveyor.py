@@ -21,10 +21,11 @@ SIZE = "320x320"
 def command(
     folder: Path, images: int, seed: int, size: str, split: str | None, as_json: bool
 ) -> None:
-    """Draw metal and plastic parts on a conveyor belt into DIR, with boxes and masks.
+    """Draw parts on a conveyor belt into DIR.
 
-    The same seed gives the same parts and boxes on every machine, and pictures that differ in
-    their last bits at most; another seed shares none with it.
+    They are of metal and plastic, with boxes and masks. The same seed gives the same parts and
+    boxes on every machine, and pictures that differ in their last bits at most; another seed shares
+    none with it.
     """
     from edgecv.data.conveyor import CLASS_NAMES, write_dataset
 

@@ -44,11 +44,11 @@ command.add_command(_data_conveyor.command)
 def check_(
     folder: Path, split: str | None, input_size: int, as_json: bool, page: Path | None
 ) -> int:
-    """Read all of DIR (COCO json, YOLO txt or VOC xml) and say what is wrong with it.
+    """Read all of a data set, and say what is wrong.
 
-    Problems are what training refuses: broken pictures, boxes outside or of no area, empty parts,
-    classes that train lacks. Warnings are what it accepts and you may not: duplicates, pictures
-    of one part that look like those of another, rare classes.
+    DIR holds COCO json, YOLO txt or VOC xml. Problems are what training refuses: broken pictures,
+    boxes outside or of no area, empty parts, classes that train lacks. Warnings are what it accepts
+    and you may not: duplicates, pictures of one part that look like those of another, rare classes.
 
     Exit status: 0 no problems; 1 problems; 2 DIR is no data set.
     """

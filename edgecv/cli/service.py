@@ -62,10 +62,11 @@ def install(
     only_print: bool,
     yes: bool,
 ) -> None:
-    """Write the unit that runs BUNDLE with the options of `edgecv run`, among them --source.
+    """Write the unit of a run of BUNDLE.
 
-    It is shown before it is written. BUNDLE may be a link, as edgecv deploy keeps one: what it
-    leads to is decided at each start.
+    RUN_OPTIONS are those of `edgecv run`, among them --source. The unit is shown before it is
+    written. BUNDLE may be a link, as edgecv deploy keeps one: what it leads to is decided at each
+    start.
     """
     given = parts.parsed(bundle, run_options)
     check_run(open_bundle(bundle, sealed=False), given)
@@ -113,7 +114,9 @@ def _told(path: Path) -> Iterator[None]:
 @command.command()
 @NAME
 def status(name: str) -> int:
-    """Say whether the service runs, since when, and how often it was started again.
+    """Say whether the service runs and since when.
+
+    And how often it was started again.
 
     Exit status: 0 it runs; 1 it does not.
     """
@@ -140,7 +143,10 @@ def status(name: str) -> int:
 @FOLDER
 @YES
 def uninstall(name: str, folder: Path, yes: bool) -> None:
-    """Stop the service, and remove its unit and the secrets that install kept; the bundle stays."""
+    """Stop the service, and remove its unit.
+
+    The secrets that install kept go too; the bundle stays.
+    """
     path = folder / f"{name}.service"
     if not path.is_file():
         raise UsageError(f"{path}: no such unit; nothing to remove")

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgecv.device.packages import installed_packages
+from edgecv.errors import pip
 
 LIBRARY = re.compile(r"^libnvinfer\d+$")
 BINDINGS = "python3-libnvinfer"
@@ -53,7 +54,7 @@ class SystemTensorRT:
         if self.cuda_visible:
             return None
         wanted = CUDA_OF.get(self.bindings_for or here, "cuda-python")
-        return "cuda-python is missing", f"pip install '{wanted}'"
+        return "cuda-python is missing", f"{pip()} install '{wanted}'"
 
 
 def system_tensorrt(root: Path = Path("/")) -> SystemTensorRT:

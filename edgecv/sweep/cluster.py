@@ -119,5 +119,5 @@ def _clear(message: str) -> str:
     if "Could not find any running Ray instance" in message:
         return "no cluster runs on this machine. Start one: ray start --head"
     if "No module named 'edgecv" in message:
-        return f"a node has no edgecv {__version__}. Install it on all: pip install 'edgecv[train]'"
+        return f"a node has no edgecv {__version__}. Install it on all as on this one"
     return f"the cluster cannot be used: {message[:400]}"

@@ -59,6 +59,7 @@ def test_each_verb_explains_itself_in_eighty_columns(call: Call, verb: str) -> N
     assert status == 0
     assert out.startswith(f"Usage: edgecv {verb}")
     assert max(map(len, out.splitlines())) <= 80
+    assert "..." not in out.partition("Commands:")[2]  # no line of them is cut
 
 
 def test_the_version_is_that_of_the_package(call: Call) -> None:

@@ -50,7 +50,3 @@ def test_an_unknown_recipe_is_refused() -> None:
     for verb in ("show", "validate"):
         with pytest.raises(RecipeError, match="did you mean 'yolo_int8'"):
             output(verb, "yolo_int")
-
-
-def test_the_help_cuts_no_line() -> None:
-    assert "..." not in output("--help").partition("Commands:")[2]

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecv.child import Child, ChildEndedError, serve
+from edgecv.errors import pip
 
 Verdict = dict[str, Any]
 
 # Ampere to Blackwell; Orin, itself Ampere, is SM87, which this builder does not offer
 CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")
-PIP_LINE = "pip install tensorrt-rtx"
 
 
 def accept(source: Path, timeout_s: float = 300.0) -> Verdict:
@@ -30,7 +30,7 @@ def accept(source: Path, timeout_s: float = 300.0) -> Verdict:
         a "reason" instead.
     """
     if find_spec("tensorrt_rtx") is None:
-        return {"accepted": None, "reason": f"tensorrt_rtx is not installed: {PIP_LINE}"}
+        return {"accepted": None, "reason": f"no tensorrt_rtx here: {pip()} install tensorrt-rtx"}
     with Child("edgecv.engines.tensorrt.acceptance") as child:
         try:
             return child.ask({"source": str(source)}, timeout_s)

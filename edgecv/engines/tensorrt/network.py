@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgecv.engines.tensorrt.installing import how_to_install
-from edgecv.errors import EngineError, MissingExtraError, pip_install
+from edgecv.errors import EngineError, MissingExtraError, pip
 
 
 class Network(NamedTuple):
@@ -59,7 +59,7 @@ def vendor(reason: str) -> Any:
             raise EngineError(
                 f"{reason}: the package {name} does not load: {error}. On a Jetson it is the "
                 "system's: sudo apt install nvidia-jetpack; elsewhere: "
-                f"{pip_install()} --force-reinstall {name.replace('_', '-')}"
+                f"{pip()} install --force-reinstall {name.replace('_', '-')}"
             ) from error
     raise MissingExtraError("tensorrt", "tensorrt", reason, how_to_install()) from problem
 

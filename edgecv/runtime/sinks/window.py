@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from edgecv.errors import UsageError
+from edgecv.errors import UsageError, pip
 from edgecv.runtime.frames import StreamFrame
 from edgecv.runtime.sinks.drawing import draw, draw_counts
 from edgecv.types import Detections
@@ -30,8 +30,8 @@ class Window:
         if _toolkit() == "NONE":
             raise UsageError(
                 "--show: this OpenCV has no windows (opencv-python-headless). See the video with "
-                "--save FILE, or replace the package: pip uninstall -y opencv-python-headless && "
-                "pip install opencv-python"
+                f"--save FILE, or replace the package: {pip()} uninstall -y "
+                f"opencv-python-headless && {pip()} install opencv-python"
             )
         if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
             raise UsageError("--show: no screen here (DISPLAY is not set). Use --save FILE")
