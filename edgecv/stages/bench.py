@@ -122,9 +122,6 @@ def bench_in_turns(
         BundleError: a file is not as it was built.
         EngineError: a variant cannot be opened or run.
     """
-    if unopened is None:
-        for bundle, variant in pairs:
-            check_variant(bundle, variant)
     environment = _environment()  # before: the load average is that of the others
     threads = available_cores()
     with (
