@@ -32,7 +32,7 @@ def say(message: str) -> None:
 def bar(title: str, total: int | None) -> Iterator[Advance]:
     """A bar of `total` steps; call what it yields after each. None: it only shows life.
 
-    A pipe gets a line of the outermost bar, when that lasts.
+    A pipe gets a line of the outermost bar, when that lasts; none without a title.
     """
     with _display(title) as progress:
         task = progress.add_task(title, total=total)

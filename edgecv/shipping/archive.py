@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -37,12 +37,15 @@ def check_whole(bundle: Bundle) -> None:
     check_files(bundle.folder, bundle.manifest.files, APART)
 
 
-def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:
+def write_archive(
+    bundle: Bundle, stream: IO[bytes], written: Callable[[int], None] = lambda length: None
+) -> int:
     """Write a bundle's archive to a stream, piece by piece; gives its length in bytes.
 
     Args:
         bundle: as it was shipped: of `Bundle.open`, without what was built here.
         stream: need not be seekable.
+        written: called with each piece's length.
 
     Raises:
         BundleError: its files are not those of its manifest, or a name is too long.
@@ -52,6 +55,7 @@ def write_archive(bundle: Bundle, stream: IO[bytes]) -> int:
     for piece in _pieces(bundle):
         stream.write(piece)
         total += len(piece)
+        written(len(piece))
     return total
 
 

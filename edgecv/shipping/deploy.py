@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecv.bundle import MANIFEST, Bundle, sha256_of
-from edgecv.progress import say
+from edgecv.progress import bar, byte_bar, say
 from edgecv.shipping import versions
-from edgecv.shipping.archive import check_whole
+from edgecv.shipping.archive import check_whole, shipped_names
 from edgecv.shipping.place import Place, take_place
 from edgecv.shipping.remote import Remote
 from edgecv.shipping.trust import open_bundle
@@ -101,14 +101,18 @@ def deploy(remote: Remote, order: Order) -> Deployed:
 
 def _prepare(place: Place, bundle: Bundle, order: Order) -> tuple[str | None, str, float]:
     engine = versions.engine_for(place, bundle, order.engine)
-    megabytes = sum(record.size_bytes for record in bundle.manifest.files.values()) / 1e6
-    say(f"copying {megabytes:.1f} MB to {place.remote.destination}:{place.path}/{place.version}")
-    versions.send(place, bundle)
+    size = sum(bundle.path(name).stat().st_size for name in shipped_names(bundle))
+    say(f"copying {size / 1e6:.1f} MB to {place.remote.destination}:{place.path}/{place.version}")
+    with byte_bar("", size) as sent:
+        versions.send(place, bundle, sent)
     if engine is not None:
-        say(f"building {engine} there; a plan of TensorRT takes minutes")
-        versions.build(place, engine)
+        long = "; a plan takes minutes" if engine == "tensorrt" else ""
+        say(f"building {engine} there{long}")
+        with bar("", None):
+            versions.build(place, engine)
     say(f"trying it on {versions.FRAMES} frames of {order.source}, for {versions.TEST_S} s at most")
-    return engine, *versions.try_out(place, order.source, engine)
+    with bar("", None):
+        return engine, *versions.try_out(place, order.source, engine)
 
 
 def _go_live(place: Place, order: Order) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from edgecv.bundle import Bundle
 from edgecv.errors import EdgecvError
@@ -15,8 +16,13 @@ VERSION = re.compile(r"\d{8}-\d{6}-[0-9a-f]{12}")
 FRAMES, TEST_S = 10, 120
 
 
-def send(place: Place, bundle: Bundle) -> None:
+def send(place: Place, bundle: Bundle, sent: Callable[[int], None]) -> None:
     """Copy a bundle; it gets its name there when it was verified.
+
+    Args:
+        place: where to.
+        bundle: what.
+        sent: called with each piece's bytes.
 
     Raises:
         EdgecvError: it did not arrive; nothing is left there.
@@ -24,7 +30,7 @@ def send(place: Place, bundle: Bundle) -> None:
     folder = words(f"{place.path}/{place.version}")
     done = place.remote.run(
         f"{place.command} bundle unpack - --out {folder}",
-        feed=lambda stream: write_archive(bundle, stream),
+        feed=lambda stream: write_archive(bundle, stream, sent),
     )
     if done.status:
         raise place.fail("the bundle did not arrive", done)
