@@ -28,6 +28,7 @@ case "$*" in
   echo "ExecStart={{ path=/bin/edgecv ; argv[]=$(cat unit 2>/dev/null) ; ignore_errors=no ; }}" ;;
 restart*) sleep $(cat slow 2>/dev/null || echo 0)
   [ -f falls ] || works || {{ echo "Job for edgecv.service failed." >&2; exit 1; }} ;;
+*ActiveEnterTimestamp*) echo "ActiveEnterTimestamp=$(cat since 2>/dev/null)" ;;
 show*) echo ActiveState=active; works || echo once more >>restarts
   echo NRestarts=$(cat restarts 2>/dev/null | wc -l) ;;
 esac

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,14 @@ import click
 from edgecv.engines import ENGINES
 
 PATH = click.Path(path_type=Path)
+
+
+def service_name(text: str) -> str:
+    """A name without `.service`, or nothing; systemd would take a pattern for many units."""
+    name = text.removesuffix(".service")
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.@:-]*", name):
+        raise click.BadParameter("expected the name of one unit")
+    return name
 
 
 @click.command(name="deploy")
@@ -36,6 +45,7 @@ PATH = click.Path(path_type=Path)
     "--service",
     default="edgecv",
     show_default=True,
+    callback=lambda context, option, value: service_name(value),
     help="Started again, where it runs there; '': none is.",
 )
 @click.option(

@@ -119,12 +119,17 @@ def _go_live(place: Place, order: Order) -> list[str]:
     if place.service:
         say(f"starting service {order.service} again")
     try:
-        removed = place.go_live(versions.outlived(place, order.keep))
+        removed, stuck = place.go_live(versions.outlived(place, order.keep))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped here. The device goes on by itself, to the new version or back: ask there, "
             f"readlink {place.path}/current"
         ) from None
+    if stuck:
+        say(
+            f"{len(stuck)} old versions there have files that this user cannot remove: "
+            f"sudo rm -rf {place.path}/versions/.gone-*"
+        )
     if order.service and not place.service:
         say(f"no service {order.service} runs {place.path}/current there, so none is started again")
     return removed

@@ -77,8 +77,10 @@ class Place:
         """The error of a step that failed."""
         return EdgecvError(f"{self.remote.destination}: {what}: {done.reason}")
 
-    def go_live(self, gone: list[str]) -> list[str]:
+    def go_live(self, gone: list[str]) -> tuple[list[str], list[str]]:
         """Switch to the new version, start its service again, then remove some of the old.
+
+        Gives the names of those that are gone, and of what could not be removed.
 
         The device does this by itself, to the end, also when nobody listens any more.
 
@@ -88,7 +90,8 @@ class Place:
         """
         self.talk.tell(" ".join(["live", *gone]))
         then = f"It goes on by itself, if it had begun: ask there, readlink {self.path}/current"
-        return self.talk.answer(then)["removed"].split()
+        found = self.talk.answer(then)
+        return found["removed"].split(), found["stuck"].split()
 
 
 @contextmanager
@@ -107,12 +110,14 @@ def take_place(
         service: its name without `.service`; empty: none is to be started again.
 
     Raises:
-        UsageError: the home of somebody else.
+        UsageError: the home of somebody else, or no name of a folder.
         EdgecvError: no edgecv, or a folder that cannot be used, or is used now.
     """
     folder = re.sub(r"^~(/+|$)", "", path) or "."
     if folder.startswith("~"):
         raise UsageError(f"--path {path}: only '~/' is known; give the absolute path")
+    if re.search(r"[\x00-\x1f\x7f]", folder):
+        raise UsageError(f"--path {path!r}: expected a name that fits on a line")
     version = remote.run(f"{command} --version")
     if version.status == NOT_FOUND or not (version.status or "edgecv" in version.out):
         raise EdgecvError(
@@ -139,7 +144,7 @@ def take_place(
 
 def _json_of(out: str) -> Any:
     """The object in it; what a shell prints when it starts may stand round it."""
-    for begin in re.finditer(r"^{", out, re.MULTILINE):
+    for begin in re.finditer("{", out):
         try:
             return json.JSONDecoder().raw_decode(out, begin.start())[0]
         except ValueError:

@@ -17,6 +17,20 @@ from edgecv.shipping.talk import Talk
 # ssh's own failures, as against those of the command it runs
 SSH_FAILED = 255
 NOT_FOUND, KILLED = 127, 137
+# Runs a command that ends with the connection; by itself sshd would let it go on. Its input stays
+# open until then; in a session of its own it is reached with all that it started.
+_TIED = """\
+exec 3<&0
+setsid sh -c "$1" </dev/null 3<&- &
+ran=$!
+(read -r _ <&3; kill -- "-$ran") >/dev/null 2>&1 &
+waits=$!
+wait "$ran"
+status=$?
+exec 2>/dev/null
+kill "$waits"
+exit "$status"
+"""
 # a connection that is dead is given up after 4 x 15 s, not after hours
 _ALIVE = ("ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 
@@ -84,10 +98,10 @@ class Remote:
         self._folder.cleanup()
 
     def run(self, command: str, feed: Callable[[IO[bytes]], object] | None = None) -> Done:
-        """Run a line of shell there.
+        """Run a line of shell there; it ends when the connection does.
 
         Args:
-            command: for the shell of the user there.
+            command: for the shell there.
             feed: writes what the command reads from its stdin.
 
         Raises:
@@ -95,7 +109,8 @@ class Remote:
         """
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             # a shell between: ssh tells nothing of what was killed
-            status = self._run(self._call(f"{command}\nexit $?"), feed, out, err)
+            there = (_TIED, "tied", command) if feed is None else (f"{command}\nexit $?",)
+            status = self._run(self._call(*there), feed, out, err)
             return self._checked(Done(status, _text(out), _text(err)))
 
     @contextmanager
@@ -128,9 +143,9 @@ class Remote:
 
     def _checked(self, done: Done) -> Done:
         if done.status == SSH_FAILED:
-            raise EdgecvError(
-                f"{self.destination}: ssh says: {done.reason}. Try: {self._plain} true"
-            )
+            # what breaks later is told to the first call alone, whose connection all share
+            told = f"ssh says: {done.reason}" if done.err or done.out else "the connection broke"
+            raise EdgecvError(f"{self.destination}: {told}. Try: {self._plain} true")
         return done
 
     def _run(
@@ -140,9 +155,8 @@ class Remote:
         out: IO[bytes],
         err: IO[bytes],
     ) -> int:
-        source = subprocess.DEVNULL if feed is None else subprocess.PIPE
         try:
-            process = subprocess.Popen(command, stdin=source, stdout=out, stderr=err)
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err)
         except FileNotFoundError as error:
             raise EdgecvError("no ssh on this machine: apt-get install openssh-client") from error
         try:

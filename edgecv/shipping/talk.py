@@ -58,7 +58,7 @@ class Talk:
     def _line(self, then: str) -> str:
         line = self._process.stdout.readline() if self._process.stdout is not None else b""
         if line.endswith(b"\n"):
-            return line.decode("utf-8", "replace").rstrip("\n")
+            return line.decode("utf-8", "surrogateescape").rstrip("\n")
         try:
             reason = self._reason(self._process.wait())
         except EdgecvError as error:

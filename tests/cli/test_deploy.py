@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import psutil
 import pytest
 from broker import free_port
@@ -21,7 +22,7 @@ from small_videos import null_bundle
 from ssh_server import Device
 
 from edgecv.bundle import Bundle, Variant
-from edgecv.cli.deploy import command
+from edgecv.cli.deploy import command, service_name
 from edgecv.errors import BundleError, EdgecvError, UsageError
 from edgecv.shipping import place
 from edgecv.shipping.keys import config_folder, make_key, read_private
@@ -51,7 +52,8 @@ def device(served: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> D
     own_config(tmp_path / "config", monkeypatch)
     monkeypatch.setattr(place, "SETTLE_S", 0.0)
     shutil.rmtree(served.place, ignore_errors=True)
-    for name in ("unit", "works", "falls", "restarts", "slow", "no-bus", "systemctl.log", "config"):
+    files = ("unit", "works", "falls", "restarts", "slow", "since", "no-bus", "systemctl.log")
+    for name in (*files, "config"):
         path = served.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     served.trust_host("host")
@@ -278,7 +280,9 @@ def test_a_connection_that_breaks_at_the_switch_is_told_and_the_device_goes_on(
         )  # fmt: skip
         master.kill()
         told = process.communicate(timeout=30)[1].decode().splitlines()[-1]
-    assert re.search(r"ssh says: .* It goes on by itself, .*: ask there, readlink /", told)
+    assert re.search(
+        r"the connection broke\. .* It goes on by itself, .*: ask there, readlink /", told
+    )
     wait_until(lambda: not (device.place / ".before").exists())
     assert device.current() != before
 
@@ -313,6 +317,91 @@ def test_the_way_back_leads_past_a_version_whose_service_was_never_seen_to_come_
     assert not (device.place / ".before").exists()
 
 
+@pytest.mark.parametrize("was", ["", f"versions/{OLD[0]}"])
+def test_there_is_no_way_back_past_the_only_version(device: Device, bundle: Path, was: str) -> None:
+    only = live(device)
+    (device.place / ".before").write_text(f"{was}\nversions/{only}\n")
+    serve_with_systemd(device)
+    (device.folder / "works").write_text(only)
+    with pytest.raises(EdgecvError, match=rf"Rolled back: versions/{only} is live$"):
+        quickly(device, bundle)
+    assert device.current() == only
+
+
+@pytest.mark.parametrize(("since", "way_back"), [("2000-01-01", OLD[0]), ("2100-01-01", OLD[-1])])
+def test_a_service_that_came_up_after_the_cut_has_proved_its_version(
+    device: Device, bundle: Path, since: str, way_back: str
+) -> None:
+    tried = live(device)
+    (device.place / "versions" / OLD[0]).mkdir()
+    (device.place / ".before").write_text(f"versions/{OLD[0]}\nversions/{tried}\n")
+    serve_with_systemd(device)
+    (device.folder / "since").write_text(f"Sat {since} 00:00:00 UTC")
+    assert quickly(device, bundle)["before"] == f"versions/{way_back}"
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("link", ["versions/{}/", "{place}/versions/{}", "./versions/{}"])
+def test_a_link_made_by_hand_is_a_version_as_well(
+    device: Device, bundle: Path, link: str, keep: int
+) -> None:
+    before = live(device)
+    (device.place / "versions" / OLD[0]).mkdir()
+    (device.place / "current").unlink()
+    (device.place / "current").symlink_to(link.format(before, place=device.place))
+    told = quickly(device, bundle, "--keep", str(keep))
+    assert told["before"] == f"versions/{before}"
+    assert device.versions() == [before] * keep + [device.current()]
+
+
+def test_who_leads_the_link_elsewhere_meanwhile_is_believed(device: Device, bundle: Path) -> None:
+    live(device)
+    (device.place / "versions" / OLD[0]).mkdir()
+    device.add_program(
+        "meanwhile",
+        f'[ "$1" != run ] || ln -sfn versions/{OLD[0]} {device.place}/current\nquick "$@"',
+    )
+    with pytest.raises(
+        EdgecvError, match=rf"to versions/{OLD[0]} meanwhile\. Nothing was switched"
+    ):
+        quickly(device, bundle, "--remote-command", "meanwhile")
+    assert device.current() == OLD[0]
+    assert device.versions() == [OLD[0], OLD[-1]]
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("rm -r versions/2*-*-[!0]*", "is not there any more. Nothing was switched"),
+        ("mkdir .note", "cannot be written to; is the disk full"),
+    ],
+)
+def test_what_goes_wrong_before_the_switch_changes_nothing(
+    device: Device, bundle: Path, harm: str, told: str
+) -> None:
+    before = live(device)
+    note = f"versions/{OLD[0]}\nversions/{before}\n"
+    (device.place / "versions" / OLD[0]).mkdir()
+    (device.place / ".before").write_text(note)
+    device.add_program("harmed", f'[ "$1" != run ] || {{ cd {device.place}; {harm}; }}; quick "$@"')
+    with pytest.raises(EdgecvError, match=told):
+        quickly(device, bundle, "--remote-command", "harmed")
+    assert device.current() == before
+    assert device.versions() == [OLD[0], before]
+    assert (device.place / ".before").read_text() == note
+
+
+def test_files_that_this_user_cannot_remove_are_told(device: Device, bundle: Path) -> None:
+    live(device)
+    device.add_program("rm", 'case "$*" in *.gone-*) exit 1 ;; esac; exec /bin/rm "$@"')
+    try:
+        result = deploy(device, bundle, "--remote-command", "quick", "--keep", "0")
+    finally:
+        (device.folder / "bin" / "rm").unlink()
+    assert f"sudo rm -rf {device.place}/versions/.gone-*" in result.stderr
+    assert device.versions() == [f".gone-{OLD[-1]}", device.current()]
+
+
 def test_who_led_the_link_elsewhere_after_a_power_cut_is_believed(
     device: Device, bundle: Path
 ) -> None:
@@ -328,6 +417,7 @@ def test_what_a_power_cut_left_is_removed_but_never_what_is_live(
     for name in (OLD[0], ".unpack-abc"):
         (device.place / "versions" / name).mkdir()
     (device.place / ".new").write_text(OLD[0])
+    (device.place / ".next").symlink_to(f"versions/{before}")
     quickly(device, bundle)
     assert device.versions() == [before, device.current()]
     for new in ("", device.current()):
@@ -372,17 +462,21 @@ def test_one_that_is_asked_to_end_leaves_nothing_here_or_there(
     before = live(device)
     begun = device.folder / "begun"
     begun.unlink(missing_ok=True)
-    device.add_program("stuck", f'[ "$1" != run ] || {{ touch {begun}; sleep 5; }}; quick "$@"')
+    device.add_program(
+        "stuck", f'[ "$1" != run ] || {{ sleep 300 & echo $! >{begun}; wait; }}; quick "$@"'
+    )
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     with started(device, bundle, "--remote-command", "stuck", TMPDIR=str(temporary)) as process:
-        wait_until(begun.exists)
+        wait_until(lambda: begun.exists() and begun.read_text())
         assert len(list(temporary.iterdir())) == 1
         process.send_signal(number)
         told = process.communicate(timeout=30)[1].decode().splitlines()[-1]
     assert process.returncode == 130
     assert told == f"edgecv: stopped. Nothing was switched: versions/{before} is live"
     wait_until(lambda: device.versions() == [before])
+    # neither does what was under way there go on
+    wait_until(lambda: not runs(int(begun.read_text())))
     assert list(temporary.iterdir()) == []
 
 
@@ -392,14 +486,27 @@ def test_a_service_that_this_user_may_not_start_is_told_before_anything_is_sent(
     live(device)
     serve_with_systemd(device)
     device.add_program("id", 'if [ "$1" = -u ]; then echo 1000; else echo camera; fi')
-    device.add_program("sudo", "exit 1")
+    told = r"camera ALL=\(root\) NOPASSWD: .*/systemctl restart edgecv\.service$"
+    # asks for a password, but not for all; what it lists is in a file
+    sudo = "case $2$3 in -v) exit 1 ;; -l) cat {} ;; -l*) ;; *) {} ;; esac"
+    rules = device.folder / "rules"
     try:
-        told = r"camera ALL=\(root\) NOPASSWD: .*/systemctl restart edgecv\.service$"
+        for listed in (None, "(ALL) ALL\n(root) NOPASSWD: /usr/sbin/nvpmodel"):
+            rules.write_text(listed or "")
+            device.add_program("sudo", sudo.format(rules, "exit 1") if listed else "exit 1")
+            with pytest.raises(EdgecvError, match=told):
+                quickly(device, bundle)
+            assert device.versions() == [OLD[-1]]
+        # it promised too much
+        rules.write_text("(root) NOPASSWD: /usr/bin/systemctl restart other.service")
+        refuses = "{ echo sudo: a password is required >&2; exit 1; }"
+        device.add_program("sudo", sudo.format(rules, refuses))
+        told = rf"not be started again \(sudo: a password .*back: versions/{OLD[-1]} is live$"
         with pytest.raises(EdgecvError, match=told):
             quickly(device, bundle)
-        assert device.versions() == [OLD[-1]]
         # and one that may
-        device.add_program("sudo", '[ "$1" = -n ] && shift; [ "$1" = -l ] && exit; "$@"')
+        rules.write_text("(root) NOPASSWD: /usr/bin/systemctl restart edgecv.service")
+        device.add_program("sudo", sudo.format(rules, 'shift; "$@"'))
         assert quickly(device, bundle)["service"] == "edgecv"
         assert "restart edgecv.service" in device.log()
     finally:
@@ -417,6 +524,12 @@ def test_a_systemd_that_does_not_answer_is_told(device: Device, bundle: Path) ->
 def test_what_a_shell_prints_at_its_start_is_passed_over(device: Device, bundle: Path) -> None:
     device.add_program("noisy", 'echo "Welcome {you}"; quick "$@"; echo Bye')
     assert quickly(device, bundle, "--remote-command", "noisy")["fps"] == 25
+    # and ends no line
+    device.add_program("sh", 'printf "welcome {you} "; exec /bin/sh "$@"')
+    try:
+        assert quickly(device, bundle)["fps"] == 25
+    finally:
+        (device.folder / "bin" / "sh").unlink()
 
 
 @pytest.mark.parametrize("answer", ["", "{}", '{"processed": "ten"}', "[10]"])
@@ -456,6 +569,18 @@ def test_a_path_begins_at_the_home_of_the_user_there(
 def test_the_home_of_somebody_else_is_not_guessed(device: Device, bundle: Path) -> None:
     with pytest.raises(UsageError, match="give the absolute path"):
         quickly(device, bundle, "--path", "~other/bundle")
+
+
+def test_a_path_that_is_no_name_of_a_folder_is_refused(device: Device, bundle: Path) -> None:
+    with pytest.raises(UsageError, match="fits on a line"):
+        quickly(device, bundle, "--path", "/srv/a\nb")
+
+
+@pytest.mark.parametrize("name", ["*", "edgecv-*", "-f", "a b", "../x", "a;b"])
+def test_a_service_is_one_unit(device: Device, bundle: Path, name: str) -> None:
+    with pytest.raises(click.BadParameter, match="the name of one unit"):
+        quickly(device, bundle, "--service", name)
+    assert service_name("camera@1.service") == "camera@1"
 
 
 def test_a_copy_that_is_cut_off_leaves_the_old_version_live(device: Device, bundle: Path) -> None:
@@ -569,6 +694,13 @@ def test_what_is_no_host_is_refused(bundle: Path, host: str) -> None:
         CliRunner().invoke(
             command, [str(bundle), "--", host], catch_exceptions=False, standalone_mode=False
         )
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(condition: object, seconds: float = 30.0) -> None:
