@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from edgecv.device.system_tensorrt import SystemTensorRT, system_tensorrt
 from edgecv.engines import ENGINES
 from edgecv.engines.tensorrt import why_not_here
 from edgecv.errors import pip_line
-from edgecv.machine import has_nvidia_gpu, int8_cpu, read_cpu
+from edgecv.machine import has_nvidia_gpu, importable, int8_cpu, read_cpu
 from edgecv.metrics.latency import fingerprint, versions
 
 __all__ = ["EXTRAS", "examine", "int8_cpu"]
@@ -30,7 +29,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "onnxruntime": {"onnxruntime": "onnxruntime"},
     "video": {"av": "av"},
     "mqtt": {"paho-mqtt": "paho"},
-    "tensorrt": {"tensorrt": "tensorrt", "cuda-python": "cuda"},
+    "tensorrt": {"tensorrt": "tensorrt", "cuda-python": "cuda.bindings.runtime"},
     "compress": {
         "torch": "torch",
         "onnx": "onnx",
@@ -130,7 +129,7 @@ def gpu_names() -> list[str]:
 
 def _extra(name: str, packages: dict[str, str]) -> dict[str, Any]:
     # a system package (TensorRT of JetPack) has the import but may have no metadata
-    present = [package for package, module in packages.items() if find_spec(module)]
+    present = [package for package, module in packages.items() if importable(module)]
     missing = [package for package in packages if package not in present]
     known = versions(present)
     return {
@@ -147,7 +146,7 @@ def _engine(name: str, extras: dict[str, Any]) -> dict[str, Any]:
         return _tensorrt(extras)
     needs = extras[_EXTRA_OF[name]]
     module = EXTRAS[_EXTRA_OF[name]][name]
-    present = find_spec(module) is not None
+    present = importable(module)
     version = needs["installed"].get(name, "")
     note = f"{name} {version}" if present else "not installed"
     return {"run": present, "build": present, "note": note}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -97,12 +98,33 @@ def has_nvidia_gpu(root: Path = Path("/")) -> bool:
 
 
 def jetson_model(root: Path = Path("/")) -> str | None:
-    """The board's name from the device tree, or None on anything that is no Jetson."""
+    """The board's name from the device tree, or None on anything that is no Jetson.
+
+    Containers have no device tree: there the kernel of Jetson Linux tells, without the name.
+    """
     try:
         name = (root / "proc/device-tree/model").read_bytes().rstrip(b"\0").decode("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return None
+    except OSError:
+        kernel = _text(root / "proc/sys/kernel/osrelease")
+        return "NVIDIA Jetson" if kernel.strip().endswith("-tegra") else None
     return name if "jetson" in name.lower() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def importable(module: str) -> bool:
+    """Whether this Python finds a module; the packages round it are imported for that."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def cameras(root: Path = Path("/")) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def test_what_is_installed_runs_and_has_a_version() -> None:
 
 
 def test_what_is_missing_comes_with_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    monkeypatch.setattr(doctor, "importable", lambda name: False)
     found = doctor.examine()
     assert found["engines"]["openvino"] == {
         "run": False,
@@ -84,7 +84,7 @@ def test_a_machine_is_described_by_its_own_files(tmp_path: Path) -> None:
 
 
 def test_a_jetson_is_examined_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecv.device.system_tensorrt.find_spec", lambda name: None)
+    monkeypatch.setattr("edgecv.device.system_tensorrt.importable", lambda name: False)
     found = json.loads(json.dumps(doctor.examine(orin_nano(tmp_path))))
     assert found["jetson"] == {
         "model": "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super",
@@ -115,7 +115,7 @@ def test_no_jetson_is_sent_to_the_registry_for_tensorrt(tmp_path: Path) -> None:
 def test_only_a_machine_with_a_gpu_is_sent_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool
 ) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    monkeypatch.setattr(doctor, "importable", lambda name: False)
     (tmp_path / "dev").mkdir()
     if gpu:
         (tmp_path / "dev" / "nvidia0").touch()

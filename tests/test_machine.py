@@ -9,6 +9,7 @@ from edgecv.machine import (
     available_cores,
     cameras,
     has_nvidia_gpu,
+    importable,
     int8_cpu,
     jetson_model,
     parse_cpuinfo,
@@ -151,6 +152,26 @@ def test_a_jetson_is_known_by_its_device_tree(
     if content is not None:
         (folder / "model").write_bytes(content)
     assert jetson_model(tmp_path) == model
+
+
+@pytest.mark.parametrize(
+    ("kernel", "model"),
+    [("5.15.148-tegra\n", "NVIDIA Jetson"), ("6.8.0-31-generic\n", None)],
+)
+def test_a_container_on_a_jetson_is_known_by_its_kernel(
+    tmp_path: Path, kernel: str, model: str | None
+) -> None:
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/osrelease").write_text(kernel)
+    assert jetson_model(tmp_path) == model
+
+
+def test_a_namespace_alone_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spacious/others").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importable("spacious.others")
+    assert not importable("spacious.bindings.runtime")
+    assert not importable("nowhere.bindings")
 
 
 def test_cameras_are_listed_in_order(tmp_path: Path) -> None:

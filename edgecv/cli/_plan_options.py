@@ -78,7 +78,7 @@ _OPTIONS = (
         "--batch",
         metavar="N|A:B:C",
         help="For tensorrt, where the network leaves it open: pictures a call, or "
-        "fewest:usual:most. Default: 1:1:8.",
+        "fewest:usual:most. Default: 1.",
     ),
     click.option(
         "--timing-cache",

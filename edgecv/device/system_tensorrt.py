@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from edgecv.device.packages import installed_packages
 from edgecv.errors import pip
+from edgecv.machine import importable
 
 LIBRARY = re.compile(r"^libnvinfer\d+$")
 BINDINGS = "python3-libnvinfer"
@@ -66,6 +66,11 @@ def system_tensorrt(root: Path = Path("/")) -> SystemTensorRT:
     return SystemTensorRT(
         library=library.partition("-")[0] if library else None,
         bindings_for=bindings.parts[-3].removeprefix("python") if bindings else None,
-        visible=find_spec("tensorrt") is not None,
-        cuda_visible=find_spec("cuda") is not None,
+        visible=importable("tensorrt"),
+        cuda_visible=cuda_visible(),
     )
+
+
+def cuda_visible() -> bool:
+    """Whether this Python finds cuda-python; a namespace `cuda` alone is none of it."""
+    return importable("cuda.bindings.runtime") or importable("cuda.cudart")

@@ -228,7 +228,8 @@ def test_a_gpu_without_tensorrt_is_told_what_is_missing_and_the_pip_line(
     monkeypatch: pytest.MonkeyPatch, present: tuple[str, ...], lacking: str
 ) -> None:
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: True)
-    monkeypatch.setattr("edgecv.engines.tensorrt.find_spec", lambda name: name in present or None)
+    monkeypatch.setattr("edgecv.engines.tensorrt.importable", present.__contains__)
+    monkeypatch.setattr("edgecv.engines.tensorrt.cuda_visible", lambda: False)
     assert tensorrt.why_not_here() == (f"an NVIDIA GPU, but no {lacking}: {pip_line('tensorrt')}")
 
 

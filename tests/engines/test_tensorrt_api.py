@@ -87,7 +87,9 @@ def made_of(version: str, *, dynamic: bool = False, dla_cores: int = 2) -> Netwo
 
 
 def flags_set(config: Any) -> list[str]:
-    return [done[1].partition(".")[2] for done in config.done if done[0] == "set_flag"]
+    """Those that were asked for; of RTX one is always."""
+    found = [done[1].partition(".")[2] for done in config.done if done[0] == "set_flag"]
+    return [name for name in found if name != "REQUIRE_USER_ALLOCATION"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -107,7 +109,9 @@ def test_only_versions_that_choose_types_are_told_which_they_may_take(
     config = make_config(made, options)
     kept = [name for layer in made.layers for name, *_ in layer.done if name == "precision"]
     if version not in WEAK:
-        assert flags_set(config) == flag_names(made, options) == []
+        assert flags_set(config) == []
+        always = ["REQUIRE_USER_ALLOCATION"] if version == RTX else []
+        assert flag_names(made, options) == always
         assert kept == []
         return
     expected = {"int8": ["INT8", "FP16"], "fp16": ["FP16"]}[precision]
@@ -149,8 +153,10 @@ def test_what_the_device_or_the_network_does_not_allow_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--batch 1:4:8.*takes 1 a call.*export\.batch=dynamic"):
         make_config(fixed, PlanOptions(batch=(1, 4, 8)))
     make_config(fixed, PlanOptions(batch=(1, 1, 1)))
-    with pytest.raises(UsageError, match="--dla 0 needs one batch size"):
-        make_config(open_, PlanOptions(precision="int8", dla=0))
+    with pytest.raises(UsageError, match="--dla 0 needs one batch size: --batch 1"):
+        make_config(open_, PlanOptions(precision="int8", dla=0, batch=(1, 1, 8)))
+    with pytest.raises(UsageError, match=r"--batch 4: edgecv sends one.*Take --batch 1:4:4"):
+        make_config(open_, PlanOptions(batch=(4, 4, 4)))
 
 
 def test_a_picture_of_open_size_is_refused() -> None:

@@ -38,5 +38,5 @@ def test_a_jetson_is_never_sent_to_the_registry_for_tensorrt(
     assert told in installing.how_to_install()
     assert "edgecv[tensorrt]" not in installing.how_to_install()
     monkeypatch.setattr("edgecv.engines.tensorrt.has_nvidia_gpu", lambda: True)
-    monkeypatch.setattr("edgecv.engines.tensorrt.find_spec", lambda name: None)
+    monkeypatch.setattr("edgecv.engines.tensorrt.importable", lambda name: False)
     assert told in str(tensorrt.why_not_here())

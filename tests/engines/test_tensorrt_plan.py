@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from tensorrt_api import module
 
 from edgecv.bundle import sha256_of
 from edgecv.engines.tensorrt import plan
-from edgecv.engines.tensorrt.building import build_serialized
+from edgecv.engines.tensorrt.building import MemoryShortageError, build_serialized
 from edgecv.engines.tensorrt.config import MB, make_config, workspace_bytes
 from edgecv.engines.tensorrt.cuda import Device, checked, cudart, device
 from edgecv.engines.tensorrt.fallbacks import not_in_int8, quantised_convs
@@ -135,6 +136,20 @@ def test_convs_that_run_wider_than_the_file_says_are_found_by_their_nodes() -> N
     quantised = ["stem.conv", "a.conv", "c.conv"]
     assert not_in_int8(rows, quantised) == ["a.conv"]
     assert not_in_int8(rows, []) == not_in_int8([], quantised) == []
+
+
+OPEN = {"Format/Datatype": "N/A due to dynamic shapes"}
+
+
+def test_where_the_batch_is_open_the_weights_tell_the_type() -> None:
+    rows = [
+        {"Name": "a.conv", "Inputs": [OPEN], "Weights": {"Type": "Int8", "Count": 9}},
+        {"Name": "b.conv", "Inputs": [OPEN], "Weights": {"Type": "Half", "Count": 9}},
+        {"Name": "PWN(act)", "Inputs": [OPEN]},
+    ]
+    assert not_in_int8(rows, ["a.conv", "b.conv"]) == ["b.conv"]
+    with pytest.raises(ValueError, match="no types of an open batch"):
+        not_in_int8([{"Metadata": "[ONNX Layer: a.conv]", "Inputs": [OPEN]}], ["a.conv"])
 
 
 @pytest.mark.parametrize(
@@ -377,7 +392,7 @@ def device_of_rtx(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(plan, "vendor", lambda reason: trt)
     monkeypatch.setattr(plan, "device", lambda: gpu)
     monkeypatch.setattr(plan, "make_config", config_for_gpu)
-    monkeypatch.setattr(plan, "_wider", lambda trt, plan, integers: integers)
+    monkeypatch.setattr(plan, "_wider", lambda trt, plan, integers, options: integers)
     return trt
 
 
@@ -393,7 +408,7 @@ def test_a_plan_says_what_it_was_built_from_and_for(tmp_path: Path, device_of_rt
     assert details.pop("seconds") > 0
     assert details == {
         "source_sha256": sha256_of(source),
-        "flags": [],
+        "flags": ["REQUIRE_USER_ALLOCATION"],
         "typed_by": "file",
         "asked": {"batch": "1:4:8"},
         "batch": [1, 4, 8],
@@ -416,6 +431,47 @@ def test_a_mixture_of_types_that_is_not_built_gives_way_to_the_rest_in_float32(
     told = " ".join(capsys.readouterr().err.split())
     assert "sigmoid (Frobnicate)" in told
     assert "Building from tensorrt-int8.onnx in its place, whose rest is in float32" in told
+
+
+@pytest.mark.usefixtures("device_of_rtx")
+@pytest.mark.parametrize("dla", [None, 0])
+def test_a_lack_of_memory_changes_no_types_and_the_accelerator_none_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dla: int | None
+) -> None:
+    tried: list[Path] = []
+
+    def from_file(file: Path, *_: Any) -> Any:
+        tried.append(file)
+        raise EngineError("no kernels") if dla is not None else MemoryShortageError("out of memory")
+
+    monkeypatch.setattr(plan, "_from_file", from_file)
+    source, half = tmp_path / "a.onnx", tmp_path / "half.onnx"
+    with pytest.raises(EngineError, match=r"no kernels|out of memory"):
+        build_plan(source, tmp_path, "tensorrt-int8", PlanOptions("int8", half, dla=dla))
+    assert tried == [half]
+
+
+def test_the_first_builder_is_gone_when_the_second_file_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Builder:
+        pass
+
+    builders: list[weakref.ref[Builder]] = []
+
+    def from_file(file: Path, *_: Any) -> Any:
+        if builders:
+            assert builders[0]() is None
+            return file
+        builder = Builder()
+        builders.append(weakref.ref(builder))
+        raise EngineError("no kernels")
+
+    monkeypatch.setattr(plan, "_from_file", from_file)
+    gpu = Device("GPU", "sm_86", 8000 * MB, 8000 * MB, False)
+    files = (tmp_path / "half.onnx", tmp_path / "a.onnx")
+    made: Any = plan._first_of(files, None, gpu, "a", PlanOptions())
+    assert made == files[1]
 
 
 def test_a_graph_that_the_parser_refuses_is_told_by_node(
@@ -483,16 +539,17 @@ def loaded(engine: Any, *said: str) -> Any:
 
 def test_a_plan_that_its_own_builder_cannot_load_is_never_kept() -> None:
     with pytest.raises(EngineError, match=r"cannot load the plan that it built: no memory$"):
-        plan._wider(loaded(None, "no memory"), b"plan", [])
+        plan._wider(loaded(None, "no memory"), b"plan", [], PlanOptions())
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"Layers": {}}'])
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"Layers": {}}'])
 def test_a_version_that_does_not_tell_its_layers_costs_no_plan(
-    text: str, capsys: pytest.CaptureFixture[str]
+    text: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inspector = SimpleNamespace(get_engine_information=lambda kind: text)
-    engine = SimpleNamespace(create_engine_inspector=lambda: inspector)
-    assert plan._wider(loaded(engine), b"plan", ["conv"]) is None
+    made = None if text is None else inspector
+    engine = SimpleNamespace(create_engine_inspector=lambda: made)
+    assert plan._wider(loaded(engine), b"plan", ["conv"], PlanOptions()) is None
     assert "which convs run in INT8 is not known" in " ".join(capsys.readouterr().err.split())
 
 

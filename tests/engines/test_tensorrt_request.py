@@ -72,8 +72,19 @@ class Cuda:
     def _cudaStreamDestroy(self, stream: Any) -> None:
         self.streams -= 1
 
-    def _cudaStreamSynchronize(self, stream: Any) -> None:
-        pass
+    def _cudaEventCreateWithFlags(self, flags: int) -> Any:
+        assert flags & runtime.cudaEventBlockingSync, "who waits would keep a core busy"
+        return runtime.cudaEvent_t(self._hold("event"))
+
+    def _cudaEventDestroy(self, event: Any) -> None:
+        del self.held[int(event)]
+
+    def _cudaEventRecord(self, event: Any, stream: Any) -> None:
+        assert self.recording is None
+        self.recorded = int(event)
+
+    def _cudaEventSynchronize(self, event: Any) -> None:
+        assert self.recorded == int(event)
 
     def _cudaMemcpyAsync(self, target: int, source: int, size: int, kind: Any, stream: Any) -> None:
         self.do(lambda: ctypes.memmove(target, source, size))
@@ -118,6 +129,7 @@ class Plan:
             "scores": (POINTS, CLASSES),
         }
         self.refuses = self.no_context = self.no_profile = False
+        self.open, self.profiles = batches[0] != batches[1], 0
         self.types = {"images": "UINT8", "boxes": "FLOAT", "scores": "FLOAT"}
 
     def create_execution_context(self) -> Any:
@@ -127,8 +139,7 @@ class Plan:
         return SimpleNamespace(name=self.types[name])
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        fewest, most = self._batches
-        return (fewest if fewest == most else -1, *self._shapes[name])
+        return (-1 if self.open else self._batches[0], *self._shapes[name])
 
     def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
         fewest, most = self._batches
@@ -143,6 +154,7 @@ class Context:
 
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         assert (profile_index, type(stream_handle)) == (0, int)
+        self._plan.profiles += 1
         return not self._plan.no_profile
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
@@ -193,7 +205,7 @@ def check(found: list[Any], batch: Any) -> None:
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_one_batch_size_runs_as_a_recorded_graph(cuda: Cuda, count: int) -> None:
-    request = Request(Plan(cuda, (count, count)), NAMES)
+    request = Request(Plan(cuda, (count, count)), NAMES, [])
     for seed in range(3):
         batch = picture_batch(count, seed)
         check(request.run(batch), batch)
@@ -202,7 +214,7 @@ def test_one_batch_size_runs_as_a_recorded_graph(cuda: Cuda, count: int) -> None
 
 
 def test_an_open_batch_takes_every_size_up_to_the_most(cuda: Cuda) -> None:
-    request = Request(Plan(cuda, (1, 8)), NAMES)
+    request = Request(Plan(cuda, (1, 8)), NAMES, [])
     for count in (8, 1, 3, 8):
         batch = picture_batch(count, count)
         check(request.run(batch), batch)
@@ -214,8 +226,33 @@ def test_an_open_batch_takes_every_size_up_to_the_most(cuda: Cuda) -> None:
     request.close()
 
 
+def test_an_open_batch_of_one_size_is_recorded_and_has_its_profile(cuda: Cuda) -> None:
+    plan = Plan(cuda, (1, 1))
+    plan.open = True
+    requests = [Request(plan, NAMES, []) for _ in range(2)]
+    for request in requests:
+        check(request.run(picture_batch()), picture_batch())
+        request.close()
+    # TensorRT 8 would give it to the first alone
+    assert (cuda.launches, plan.profiles) == (2, 2)
+
+
+def test_what_is_not_to_be_recorded_starts_layer_by_layer(cuda: Cuda) -> None:
+    request = Request(Plan(cuda, (1, 1)), NAMES, [], record=False)
+    check(request.run(picture_batch()), picture_batch())
+    assert cuda.launches == 0
+    request.close()
+
+
+def test_an_error_says_what_tensorrt_says(cuda: Cuda) -> None:
+    plan = Plan(cuda, (1, 1))
+    plan.no_context = True
+    with pytest.raises(EngineError, match=r"cannot make a context; .* \(CUDA lazy loading\)$"):
+        Request(plan, NAMES, ["older", "CUDA lazy loading"])
+
+
 def test_answers_stay_as_they_are_when_the_next_batch_comes(cuda: Cuda) -> None:
-    request = Request(Plan(cuda, (1, 1)), NAMES)
+    request = Request(Plan(cuda, (1, 1)), NAMES, [])
     first = request.run(picture_batch(1, 1))
     request.run(picture_batch(1, 2))
     check(first, picture_batch(1, 1))
@@ -227,7 +264,7 @@ def test_layers_that_cannot_be_recorded_start_one_by_one_and_that_is_told(
 ) -> None:
     plan = Plan(cuda, (1, 1))
     plan.refuses = True
-    request = Request(plan, NAMES)
+    request = Request(plan, NAMES, [])
     assert "no CUDA graph of this plan" in " ".join(capsys.readouterr().err.split())
     check(request.run(picture_batch()), picture_batch())
     assert cuda.launches == 0
@@ -241,31 +278,31 @@ def test_layers_that_cannot_be_recorded_start_one_by_one_and_that_is_told(
 def test_what_fails_half_way_leaves_nothing_behind(cuda: Cuda, function: str) -> None:
     cuda.fails[function] = runtime.cudaError_t.cudaErrorMemoryAllocation
     with pytest.raises(EngineError, match=r"cudaErrorMemoryAllocation.*memory is full"):
-        Request(Plan(cuda, (1, 1)), NAMES)
+        Request(Plan(cuda, (1, 1)), NAMES, [])
 
 
 def test_no_context_or_another_type_is_refused(cuda: Cuda) -> None:
     plan = Plan(cuda, (1, 1))
     plan.types["scores"] = "BF16"
     with pytest.raises(EngineError, match="tensor scores is BF16; expected one of UINT8"):
-        Request(plan, NAMES)
+        Request(plan, NAMES, [])
     plan.no_context = True
     with pytest.raises(EngineError, match="cannot make a context"):
-        Request(plan, NAMES)
+        Request(plan, NAMES, [])
 
 
 def test_a_refused_profile_and_a_size_that_the_picture_decides_are_told(cuda: Cuda) -> None:
     plan = Plan(cuda, (1, 8))
     plan._shapes["boxes"] = (-1, 4)
     with pytest.raises(EngineError, match=r"tensor boxes is \(8, -1, 4\): .*without NMS"):
-        Request(plan, NAMES)
+        Request(plan, NAMES, [])
     plan.no_profile = True
     with pytest.raises(EngineError, match="only profile"):
-        Request(plan, NAMES)
+        Request(plan, NAMES, [])
 
 
 def test_one_release_that_fails_leaves_no_other_undone(cuda: Cuda) -> None:
-    request = Request(Plan(cuda, (1, 1)), NAMES)
+    request = Request(Plan(cuda, (1, 1)), NAMES, [])
     cuda.fails["cudaFree"] = runtime.cudaError_t.cudaErrorLaunchFailure
     with pytest.raises(EngineError, match="cudaErrorLaunchFailure"):
         request.close()
@@ -293,6 +330,7 @@ def here(cuda: Cuda, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     class Runtime:
         engine_host_code_allowed = False
+        DLA_core = -1
 
         def __init__(self, logger: Any) -> None:
             self.logger = logger
@@ -302,6 +340,7 @@ def here(cuda: Cuda, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             if machine.loads is None:
                 self.logger.log(ILogger.ERROR, "Magic tag does not match")
             machine.code_allowed = self.engine_host_code_allowed
+            machine.dla_core = self.DLA_core
             return machine.loads
 
     class ILogger:
@@ -366,6 +405,17 @@ def test_only_a_plan_that_was_built_to_last_brings_code_of_its_own(
     lasting = variant_of(bundle, requires=older, asked={"version_compatible": True})
     with open_engine(bundle, lasting):
         assert here.code_allowed
+
+
+def test_a_plan_for_an_accelerator_runs_on_its_core_and_is_not_recorded(
+    bundle: Bundle, here: SimpleNamespace, cuda: Cuda
+) -> None:
+    with open_engine(bundle, variant_of(bundle, asked={"dla": 1})) as engine:
+        engine.infer(picture_batch())
+    assert (here.dla_core, cuda.launches) == (1, 0)
+    with open_engine(bundle, variant_of(bundle)) as engine:
+        engine.infer(picture_batch())
+    assert (here.dla_core, cuda.launches) == (-1, 1)
 
 
 def test_when_the_second_request_fails_the_first_is_freed(

@@ -21,17 +21,17 @@ A plan belongs to the version and the GPU that made it, so the bundle carries th
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from edgecv.bundle import Bundle, Variant
+from edgecv.device.system_tensorrt import cuda_visible
 from edgecv.engines._engine import Built, Engine, PooledEngine
 from edgecv.engines.onnxruntime import link_or_copy, open_call
 from edgecv.engines.tensorrt.installing import how_to_install
 from edgecv.engines.tensorrt.options import PlanOptions, options_line
 from edgecv.errors import EngineError, UsageError
-from edgecv.machine import has_nvidia_gpu
+from edgecv.machine import has_nvidia_gpu, importable
 from edgecv.progress import say
 
 NUMERICS = (
@@ -44,8 +44,8 @@ def why_not_here() -> str | None:
     """Why no plan can be built or run on this machine; None where it can."""
     if not has_nvidia_gpu():
         return "no NVIDIA GPU here"
-    vendors = [name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name)]
-    if not vendors or find_spec("cuda") is None:
+    vendors = [name for name in ("tensorrt", "tensorrt_rtx") if importable(name)]
+    if not vendors or not cuda_visible():
         lacking = "cuda-python" if vendors else "TensorRT"
         return f"an NVIDIA GPU, but no {lacking}: {how_to_install()}"
     return None

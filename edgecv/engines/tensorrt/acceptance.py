@@ -77,7 +77,8 @@ def _errors(
     made = read_network(trt, source)
     if made.refusals:
         return made.refusals, 0
-    config = make_config(made, PlanOptions())
+    # what is open stays open
+    config = make_config(made, PlanOptions(batch=(1, 4, 8) if made.dynamic else None))
     config.num_compute_capabilities = len(capabilities)
     for index, name in enumerate(capabilities):
         config.set_compute_capability(getattr(trt.ComputeCapability, name), index)

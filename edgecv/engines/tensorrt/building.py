@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
@@ -12,14 +13,13 @@ from edgecv.engines.tensorrt.network import Network
 from edgecv.errors import EngineError
 from edgecv.progress import Advance, bar
 
-# how TensorRT says that there was not enough memory
-_MEMORY = (
-    "OutOfMemory",
-    "out of memory",
-    "insufficient memory",
-    "could not be allocated",
-    "Could not find any impl",
-)
+# how TensorRT says that there was not enough memory, and how it says what mostly means that
+_MEMORY = ("OutOfMemory", "out of memory", "insufficient memory", "could not be allocated")
+_MOSTLY_MEMORY = (*_MEMORY, "Could not find any impl")
+
+
+class MemoryShortageError(EngineError):
+    """There was not enough memory to build."""
 
 
 def build_serialized(made: Network, config: Any, title: str) -> bytes:
@@ -29,7 +29,7 @@ def build_serialized(made: Network, config: Any, title: str) -> bytes:
     to its end first.
 
     Raises:
-        EngineError: the builder gives up, with its reasons.
+        MemoryShortageError, EngineError: the builder gives up, with its reasons.
     """
     with bar(title, None), ThreadPoolExecutor(1) as pool:
         monitor = _watch(made.vendor, config)
@@ -41,18 +41,23 @@ def build_serialized(made: Network, config: Any, title: str) -> bytes:
                 monitor.stopped = True
             raise
     if plan is None:
-        raise EngineError(f"TensorRT {made.vendor.__version__} cannot build it: {_why(made)}")
+        kind = MemoryShortageError if _tells(made, _MEMORY) else EngineError
+        raise kind(f"TensorRT {made.vendor.__version__} cannot build it: {_why(made)}")
     return bytes(plan)
 
 
 def _why(made: Network) -> str:
     told = "; ".join(dict.fromkeys(made.messages[-3:])) or "it gave no reason"
-    if any(sign in message for message in made.messages for sign in _MEMORY):
+    if _tells(made, _MOSTLY_MEMORY):
         told += (
             ". Mostly that means too little free memory: end other programs, "
             "take a smaller --workspace or --batch"
         )
     return told
+
+
+def _tells(made: Network, signs: Collection[str]) -> bool:
+    return any(sign in message for message in made.messages for sign in signs)
 
 
 def _watch(trt: Any, config: Any) -> Any:

@@ -9,8 +9,9 @@ from edgecv.engines.tensorrt.network import Network
 from edgecv.engines.tensorrt.options import Batch, PlanOptions, batch_text
 from edgecv.errors import EngineError, UsageError
 
-# a file that leaves the batch open, when nothing else is asked for
-OPEN_BATCH: Batch = (1, 1, 8)
+# A file that leaves the batch open, when nothing else is asked for: what edgecv itself sends.
+# More would cost memory for the most in each request, and the CUDA graph.
+OPEN_BATCH: Batch = (1, 1, 1)
 MB = 1 << 20
 
 
@@ -45,6 +46,8 @@ def make_config(made: Network, options: PlanOptions, workspace: int | None = Non
 def flag_names(made: Network, options: PlanOptions) -> list[str]:
     """The builder flags that the options need in this version."""
     names = []
+    if "REQUIRE_USER_ALLOCATION" in made.vendor.BuilderFlag.__members__:
+        names.append("REQUIRE_USER_ALLOCATION")  # TensorRT-RTX, else not recorded as a graph
     if not made.strongly_typed:
         names += {"fp32": [], "fp16": ["FP16"], "int8": ["INT8", "FP16"]}[options.precision]
         if options.float32 and options.precision != "fp32":
@@ -106,8 +109,13 @@ def _add_batch(made: Network, config: Any, options: PlanOptions) -> None:
                 )
         return
     batch = options.batch or OPEN_BATCH
+    if batch[0] > 1:
+        raise UsageError(
+            f"--batch {batch_text(batch)}: edgecv sends one picture a call, which this plan would "
+            f"refuse. Take --batch 1:{batch[1]}:{batch[2]}"
+        )
     if options.dla is not None and batch[0] != batch[2]:
-        raise UsageError(f"--dla {options.dla} needs one batch size, as --batch {batch[1]}")
+        raise UsageError(f"--dla {options.dla} needs one batch size: --batch 1")
     profile = made.builder.create_optimization_profile()
     for tensor in made.inputs:
         shape = tuple(tensor.shape)

@@ -37,6 +37,8 @@ def inspect(engine: Any, trt: Any) -> list[dict[str, Any]]:
         ValueError: it tells something else.
     """
     inspector = engine.create_engine_inspector()
+    if inspector is None:
+        raise ValueError("nothing")
     told = json.loads(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
     if not isinstance(told, dict) or not isinstance(told.get("Layers"), list):
         raise ValueError("no list of layers")
@@ -47,19 +49,33 @@ def not_in_int8(rows: Collection[dict[str, Any]], quantised: Collection[str]) ->
     """Those of the quantised convs that the plan computes in a wider type.
 
     Args:
-        rows: of `inspect`: "Name", "LayerType", "Metadata" with the nodes it is made of, and
-            "Inputs" whose "Format/Datatype" names the type in words.
+        rows: of `inspect`: "Name", "LayerType", "Metadata" with the nodes it is made of, "Inputs"
+            whose "Format/Datatype" names the type in words, and "Weights" with their "Type".
         quantised: names of convs that the file wants in INT8.
+
+    Raises:
+        ValueError: the type of one is not told.
     """
     wider = set()
     for row in rows:
         if row.get("LayerType") in _MOVERS:
             continue
-        inputs = row.get("Inputs") or [{}]
-        if "int8" in str(inputs[0].get("Format/Datatype", "int8")).lower():
-            continue
-        wider |= _nodes(row)
+        convs = _nodes(row) & {*quantised}
+        if convs and "int8" not in _type(row):
+            wider |= convs
     return [name for name in quantised if name in wider]
+
+
+def _type(row: dict[str, Any]) -> str:
+    inputs = row.get("Inputs") or [{}]
+    told = str(inputs[0].get("Format/Datatype", "int8")).lower()
+    if not told.startswith("n/a"):
+        return told
+    # "N/A due to dynamic shapes", where the batch is open; its weights have a type all the same
+    weights = row.get("Weights")
+    if not isinstance(weights, dict):
+        raise ValueError("no types of an open batch")
+    return str(weights.get("Type")).lower()
 
 
 def _nodes(row: dict[str, Any]) -> set[str]:

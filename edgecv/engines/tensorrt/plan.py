@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from edgecv.bundle import sha256_of
 from edgecv.device.memory import read_memory
 from edgecv.engines._engine import Built
-from edgecv.engines.tensorrt.building import build_serialized
+from edgecv.engines.tensorrt.building import MemoryShortageError, build_serialized
 from edgecv.engines.tensorrt.config import OPEN_BATCH, flag_names, make_config, workspace_bytes
 from edgecv.engines.tensorrt.cuda import Device, device
 from edgecv.engines.tensorrt.fallbacks import inspect, not_in_int8, not_on_dla, quantised_convs
 from edgecv.engines.tensorrt.identity import requirements
 from edgecv.engines.tensorrt.network import (
     Network,
-    collector,
     is_strongly_typed,
     read_network,
     vendor,
 )
 from edgecv.engines.tensorrt.options import PlanOptions
+from edgecv.engines.tensorrt.runtime import load
 from edgecv.engines.tensorrt.timing_cache import check_cache, default_cache, load_cache, save_cache
 from edgecv.errors import EngineError, UsageError
 from edgecv.progress import say
@@ -115,14 +115,19 @@ def _first_of(
     files: tuple[Path, ...], trt: Any, gpu: Device, name: str, options: PlanOptions
 ) -> _Made:
     """The first that TensorRT builds. It does not build every mixture of types on every GPU."""
-    file, *others = files
-    try:
-        return _from_file(file, trt, gpu, name, options)
-    except EngineError as error:
-        if not others:
+    *earlier, last = files
+    for file in earlier:
+        try:
+            return _from_file(file, trt, gpu, name, options)
+        except MemoryShortageError:
             raise
-        say(f"{error}. Building from {others[0].name} in its place, whose rest is in float32")
-        return _first_of(tuple(others), trt, gpu, name, options)
+        except EngineError as error:
+            if options.dla is not None:  # which computes no float32
+                raise
+            told = str(error)
+        # only here: the error holds a builder and its weights
+        say(f"{told}. Building from {last.name} in its place, whose rest is in float32")
+    return _from_file(last, trt, gpu, name, options)
 
 
 def _from_file(file: Path, trt: Any, gpu: Device, name: str, options: PlanOptions) -> _Made:
@@ -144,7 +149,7 @@ def _from_file(file: Path, trt: Any, gpu: Device, name: str, options: PlanOption
         "typed_by": "file" if made.strongly_typed else "builder",
         "batch": list(options.batch or OPEN_BATCH) if made.dynamic else None,
         "not_on_dla": outside,
-        "not_in_int8": _wider(trt, plan, integers),
+        "not_in_int8": _wider(trt, plan, integers, options),
     }
     return _Made(file, plan, details)
 
@@ -170,17 +175,15 @@ def free_bytes(gpu: Device) -> int:
     return gpu.free_bytes if available is None else int(available * 1e9)
 
 
-def _wider(trt: Any, plan: bytes, integers: list[str]) -> list[str] | None:
+def _wider(trt: Any, plan: bytes, integers: list[str], options: PlanOptions) -> list[str] | None:
     """Convs that the plan computes wider than the file says; None: this version does not tell.
 
     Raises:
         EngineError: the plan cannot be loaded.
     """
     messages: list[str] = []
-    runtime = trt.Runtime(collector(trt, messages))
-    if hasattr(runtime, "engine_host_code_allowed"):
-        runtime.engine_host_code_allowed = True  # of a plan that lasts; it was built just now
-    engine = runtime.deserialize_cuda_engine(plan)
+    lasting = options.version_compatible
+    engine = load(trt, plan, messages, dla=options.dla, brings_code=lasting)
     if engine is None:
         told = "; ".join(messages[-3:]) or "it gives no reason"
         raise EngineError(f"TensorRT {trt.__version__} cannot load the plan that it built: {told}")

@@ -33,15 +33,11 @@ def open_plan(
         EngineError: built for another version or GPU or from another network, or damaged.
     """
     path, spec = bundle.path(variant.file), bundle.spec
-    trt = vendor(f"opening {path.name}")
-    lasting = bool(variant.details.get("asked", {}).get("version_compatible"))
+    trt, asked = vendor(f"opening {path.name}"), variant.details.get("asked", {})
+    lasting, dla = bool(asked.get("version_compatible")), asked.get("dla")
     check_requirements(path, variant.requires, requirements(trt, device()), lasting, again)
     messages: list[str] = []
-    runtime = trt.Runtime(collector(trt, messages))
-    if lasting:
-        # such a plan brings code of the version that made it; its hash has been checked
-        runtime.engine_host_code_allowed = True
-    engine = runtime.deserialize_cuda_engine(path.read_bytes())
+    engine = load(trt, path.read_bytes(), messages, dla=dla, brings_code=lasting)
     if engine is None:
         told = "".join(f" ({message})" for message in messages[-1:])
         raise EngineError(f"{path}: TensorRT cannot load it{told}. {again}")
@@ -49,11 +45,30 @@ def open_plan(
     made: list[Request] = []
     try:
         for _ in range(requests):
-            made.append(Request(engine, names))
+            # what the accelerator is given is not known to be part of a graph
+            made.append(Request(engine, names, messages, record=dla is None))
     except BaseException:
         _close(made)
         raise
     return _caller(made), lambda: _close(made)
+
+
+def load(trt: Any, plan: bytes, messages: list[str], *, dla: int | None, brings_code: bool) -> Any:
+    """An engine; None: TensorRT refuses, and `messages` says why.
+
+    Args:
+        trt: TensorRT.
+        plan: whose hash has been checked.
+        messages: gets the errors that it logs, also later.
+        dla: core of the accelerator; a plan does not keep the one that it was built with.
+        brings_code: it may hold code of the version that made it.
+    """
+    runtime = trt.Runtime(collector(trt, messages))
+    if dla is not None:
+        runtime.DLA_core = dla
+    if brings_code:
+        runtime.engine_host_code_allowed = True
+    return runtime.deserialize_cuda_engine(plan)
 
 
 def _caller(requests: list[Request]) -> Call:
