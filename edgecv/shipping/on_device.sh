@@ -81,8 +81,8 @@ comes_up() {
 proven() {
   [ "$runs" ] || return
   case $(state) in *ActiveState=active*) ;; *) return 1 ;; esac
-  up=$(TZ=UTC systemctl show "$service" --property=ActiveEnterTimestamp)
-  up=$(date -d "${up#*=}" +%s 2>/dev/null) && [ "$up" -gt "$(stat -c %Y .before)" ]
+  up=$(TZ=UTC systemctl show "$service" --property=ActiveEnterTimestamp) up=${up#*=}
+  [ "$up" ] && up=$(date -d "$up" +%s 2>/dev/null) && [ "$up" -gt "$(stat -c %Y .before)" ]
 }
 
 said=$(mkdir -p -- "$path/versions" 2>&1) && said=$(cd -- "$path" 2>&1) || fault "$path: $said"
