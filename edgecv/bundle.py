@@ -98,6 +98,13 @@ class Variant(Record):
         default_factory=dict, description="What the builder says, e.g. an acceptance verdict."
     )
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that the engine opens: an IR's weights stand beside it under the same name."""
+        path = Path(self.file)
+        weights = (path.with_suffix(".bin").as_posix(),) if path.suffix == ".xml" else ()
+        return (self.file, *weights) if self.file else ()
+
 
 class StageRecord(Record):
     """One completed stage."""
@@ -151,11 +158,22 @@ def sha256_of(path: Path) -> str:
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old text or the new, never half."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
+    temporary.unlink(missing_ok=True)  # what a kill left; or a link, which is not followed
+    with temporary.open("x", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk: a file that is there may still lack its name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class Bundle:
@@ -171,8 +189,12 @@ class Bundle:
         self.manifest = manifest
 
     @classmethod
-    def open(cls, folder: Path) -> Bundle:
+    def open(cls, folder: Path, content: bytes | None = None) -> Bundle:
         """Read a bundle's manifest; `verify` checks its files.
+
+        Args:
+            folder: the bundle's.
+            content: of the manifest, where it was read before.
 
         Raises:
             BundleError: no manifest, or one that cannot be understood.
@@ -186,7 +208,8 @@ class Bundle:
                 "Make one: edgecv compress --recipe yolo_int8 --out " + str(folder)
             )
         try:
-            return cls(folder, Manifest.model_validate_json(path.read_text("utf-8")))
+            read = path.read_bytes() if content is None else content
+            return cls(folder, Manifest.model_validate_json(read))
         except (ValidationError, ValueError) as error:
             raise BundleError(f"{path}: {_refusal(error)}") from error
 

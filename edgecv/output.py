@@ -81,11 +81,13 @@ def locked(out: Path) -> Iterator[None]:
     """Work in a folder alone; it is made when absent.
 
     Raises:
-        BundleError: another run works there, or the folder cannot be made.
+        BundleError: another run works there, or the folder cannot be made, or holds a link.
     """
     try:
         (out / STAGES_FOLDER).mkdir(parents=True, exist_ok=True)
-        lock = (out / LOCK).open("a+", encoding="utf-8")
+        _check_links(out)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        lock = os.fdopen(os.open(out / LOCK, flags, 0o666), "a+", encoding="utf-8")
     except OSError as error:
         raise BundleError(
             f"{out}: cannot write there ({error.strerror}). Name another folder with --out"
@@ -105,6 +107,15 @@ def locked(out: Path) -> Iterator[None]:
         lock.flush()
         _remove_temporary(out)
         yield
+
+
+def _check_links(out: Path) -> None:
+    """Refuse to write through a link, which may have come with a bundle, to wherever it leads."""
+    links = [path.name for path in out.iterdir() if path.is_symlink()]
+    if links:
+        raise BundleError(
+            f"{out}: {links[0]} is a link, and nothing is written through one. Remove it"
+        )
 
 
 def _remove_temporary(out: Path) -> None:

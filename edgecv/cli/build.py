@@ -26,6 +26,8 @@ from edgecv.shipping.signature import is_signed
 from edgecv.shipping.trust import open_bundle
 from edgecv.stages.build import STAGING, Precision, build_variant, size_bytes, sources
 
+ENGINES_FOLDER = "engines"
+
 
 @click.command(name="build")
 @click.argument("bundle", type=click.Path(path_type=Path))
@@ -88,12 +90,12 @@ def _build(
     wanted = [precision] if precision else list(sources(bundle, engine))
     if engine == "tensorrt":
         _check_gpu(bundle)
-    into = new_folder() if is_signed(bundle.folder) else "engines"
+    into = new_folder() if is_signed(bundle.folder) else ENGINES_FOLDER
     built: list[Variant] = []
     try:
         for one in wanted:
             built.append(build_variant(bundle, engine, one, details, into, plan))
-            _save(bundle, built[-1])  # each: the next may take half an hour
+            _save(bundle, built[-1], into)  # each: the next may take half an hour
     except EdgecvError as error:
         error.args = (str(error) + room_hint(bundle.folder),)
         raise
@@ -116,11 +118,11 @@ def _check_gpu(bundle: Bundle) -> None:
         raise EngineError(f"no plan can be built on this Jetson: {missing}. Look at: edgecv doctor")
 
 
-def _save(bundle: Bundle, built: Variant) -> None:
-    if is_signed(bundle.folder):
-        save_built(bundle)
+def _save(bundle: Bundle, built: Variant, into: str) -> None:
+    if into != ENGINES_FOLDER:
+        save_built(bundle, into)
         return
-    here = set(bundle.path("engines").glob(f"{built.name}.*"))
+    here = set(bundle.path(ENGINES_FOLDER).glob(f"{built.name}.*"))
     _save_written(bundle, here)
     # a plan's name holds a part of its hash; the one before it was valid until now
     former = {path for path in here if path.suffix == ".plan"} - {bundle.path(built.file)}

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from edgecv.bundle import BUILT, Bundle
+from edgecv.cli._stopping import ended_by_sigterm
 from edgecv.errors import UsageError
+from edgecv.output import locked
 from edgecv.shipping.keys import (
     SIGNING_KEY,
     TRUSTED,
@@ -55,7 +57,9 @@ def sign(bundle: Path, key: Path | None) -> None:
 
     opened, path = Bundle.open(bundle), key or config_folder() / SIGNING_KEY
     passphrase = _passphrase(path) if is_encrypted(path) else None
-    name = sign(opened, read_private(path, passphrase))
+    private = read_private(path, passphrase)
+    with locked(bundle):  # a build would go on as in a bundle without signature
+        name = sign(opened, private)
     click.echo(f"{bundle}: {len(opened.manifest.files)} files signed by key {name}")
 
 
@@ -98,7 +102,9 @@ def pack(bundle: Path, out: Path | None) -> None:
 
     opened = Bundle.open(bundle)
     path = out or Path(f"{bundle.absolute().name}{SUFFIX}")
-    click.echo(f"{path}: {pack(opened, path) / 1e6:.2f} MB")
+    with ended_by_sigterm():
+        size = pack(opened, path)
+    click.echo(f"{path}: {size / 1e6:.2f} MB")
 
 
 @command.command()
@@ -114,7 +120,8 @@ def unpack(file: Path, out: Path | None) -> None:
     if str(file) == "-":
         if out is None:
             raise UsageError("from stdin no name is known: name the folder with --out")
-        unpack(sys.stdin.buffer, "the archive on stdin", out)
+        with ended_by_sigterm():
+            unpack(sys.stdin.buffer, "the archive on stdin", out)
         click.echo(str(out))
         return
     if file.is_dir():
@@ -122,7 +129,7 @@ def unpack(file: Path, out: Path | None) -> None:
     if not file.is_file():
         raise UsageError(f"{file}: no such file; expected an archive of edgecv bundle pack")
     folder = out or file.with_suffix("")
-    with file.open("rb") as stream:
+    with file.open("rb") as stream, ended_by_sigterm():
         unpack(stream, str(file), folder)
     click.echo(str(folder))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from edgecv.cli._stopping import ended_by_sigterm
 from edgecv.engines import ENGINES
 
 PATH = click.Path(path_type=Path)
@@ -76,13 +76,8 @@ def command(
 
     folder = path or f"edgecv/{bundle.absolute().name}"
     order = Order(bundle, folder, remote_command, engine, source, service, keep)
-    # ended by a timeout or a CI runner it leaves no connection behind, as with Ctrl-C
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with Remote(host, port, identity, ssh_config) as remote:
-            done = deploy(remote, order)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with ended_by_sigterm(), Remote(host, port, identity, ssh_config) as remote:
+        done = deploy(remote, order)
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))
         return

@@ -137,7 +137,6 @@ def _check_files(bundle: Bundle, variant: Variant) -> None:
     )
     if not path.is_file():
         raise BundleError(f"{path}: the file of variant {variant.name} is missing. {again}")
-    # an IR's weights stand beside it under the same name
-    for name in (variant.file, str(Path(variant.file).with_suffix(".bin").as_posix())):
+    for name in variant.files:
         if bundle.is_changed(name):
             raise BundleError(f"{bundle.path(name)}: not the file of the manifest. {again}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -59,8 +60,9 @@ def open(
         # without it CPUs that have bfloat16 compute float layers in it, and fp32 is not fp32
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    if cache is not None:
-        settings["CACHE_DIR"] = str(cache)
+    kept = None if cache is None else _kept(bundle, variant, cache)
+    if kept is not None:
+        settings["CACHE_DIR"] = str(kept)
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     path = bundle.path(variant.file)
@@ -73,6 +75,18 @@ def open(
             f"Build it here: edgecv build {bundle.folder} --engine openvino"
         ) from error
     return PooledEngine("openvino", bundle.spec, call, requests)
+
+
+def _kept(bundle: Bundle, variant: Variant, cache: Path) -> Path | None:
+    """A folder for this network alone; None for one without hashes.
+
+    By itself OpenVINO takes what it compiled of another file of the same path, size and time.
+    """
+    records = [bundle.manifest.files.get(name) for name in variant.files]
+    if None in records:
+        return None
+    told = "".join(record.sha256 for record in records if record is not None)
+    return cache / hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def _caller(compiled: Any, spec: ModelSpec, requests: int) -> Callable[[Image], list[Array]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -62,22 +63,40 @@ def new_folder() -> str:
     return f"{BUILT}/{secrets.token_hex(4)}"
 
 
-def save_built(bundle: Bundle) -> None:
+def save_built(bundle: Bundle, into: str) -> None:
     """Record the variants that were built here, and remove the files of those they replace.
 
-    The shipped manifest stays as it is. `bundle` has the new variants in its manifest.
+    The shipped manifest stays as it is, and so do the records of earlier builds: what somebody
+    changed since stays refused.
+
+    Args:
+        bundle: has the new variants in its manifest; gets the records of their files.
+        into: of `new_folder`, where they are.
     """
     shipped = Bundle.open(bundle.folder).manifest
     variants = tuple(one for one in bundle.manifest.variants if one not in shipped.variants)
-    folders = {Path(one.file).parts[1] for one in variants if one.file.startswith(f"{BUILT}/")}
-    paths = [path for name in folders for path in bundle.path(f"{BUILT}/{name}").iterdir()]
-    files = {path.relative_to(bundle.folder).as_posix(): _recorded(path) for path in sorted(paths)}
+    folders = {_folder_of(one.file) for one in variants if one.file.startswith(f"{BUILT}/")}
+    known = {n: r for n, r in bundle.manifest.files.items() if n.startswith(f"{BUILT}/")}
+    # some engines read a file that was shipped
+    paths = sorted(bundle.path(into).iterdir()) if bundle.path(into).is_dir() else []
+    new = {
+        name: _recorded(path)
+        for path in paths
+        if (name := path.relative_to(bundle.folder).as_posix()) not in known
+    }
+    files = {name: one for name, one in {**known, **new}.items() if _folder_of(name) in folders}
     bundle.path(BUILT).mkdir(exist_ok=True)
     made = Built(manifest=sha256_of(bundle.path(MANIFEST)), files=files, variants=variants)
     write_atomically(bundle.path(BUILT_MANIFEST), made.sealed(_device_key()).text())
+    bundle.update(files={**bundle.manifest.files, **new})
     for folder in bundle.path(BUILT).iterdir():
-        if folder.is_dir() and folder.name not in folders:
+        # of its own kind alone
+        if re.fullmatch("[0-9a-f]{8}", folder.name) and f"{BUILT}/{folder.name}" not in folders:
             shutil.rmtree(folder)
+
+
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def add_built(bundle: Bundle, *, sealed: bool) -> None:
@@ -145,5 +164,10 @@ def _device_key() -> bytes:
         # complete when it gets its name: a device that loses power here makes another next time
         temporary = path.with_name(f".{DEVICE_KEY}-{secrets.token_hex(8)}")
         write_secret(temporary, secrets.token_bytes(32))
-        os.replace(temporary, path)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another build was first, and has sealed with its own
+        finally:
+            temporary.unlink()
     return path.read_bytes()

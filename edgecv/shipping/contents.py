@@ -28,7 +28,7 @@ def differences(
     """
     found, problems = set(), []
     for name, mode in _entries(folder):
-        if _is_in(apart, name):
+        if _is_in(apart, name) and stat.S_ISREG(mode):
             continue
         found.add(name)
         if stat.S_ISLNK(mode):
@@ -46,7 +46,11 @@ def strangers(
     folder: Path, files: Mapping[str, FileRecord], apart: Collection[str] = ()
 ) -> list[str]:
     """Names of files and links in a folder that nobody recorded; arguments of `differences`."""
-    return [name for name, _ in _entries(folder) if name not in files and not _is_in(apart, name)]
+    return [
+        name
+        for name, mode in _entries(folder)
+        if name not in files and not (_is_in(apart, name) and stat.S_ISREG(mode))
+    ]
 
 
 def check_files(
@@ -95,16 +99,24 @@ def _is_in(apart: Collection[str], name: str) -> bool:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, int]]:
-    """Name and mode of all that is in a folder but folders; links are not followed."""
-    for place, folders, files in os.walk(folder):
+    """Name and mode of all that is in a folder but folders; links are not followed.
+
+    Of WORKING only what is no plain file: a link there would lead what is written elsewhere.
+    """
+
+    def unreadable(error: OSError) -> None:
+        raise BundleError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    for place, folders, files in os.walk(folder, onerror=unreadable):
         at_top = Path(place) == folder
-        if at_top:
-            folders[:] = [name for name in folders if not name.startswith(WORKING)]
         linked = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in sorted([*files, *linked]):
-            if not (at_top and name.startswith(WORKING)):
-                path = Path(place) / name
-                yield path.relative_to(folder).as_posix(), path.lstat().st_mode
+            path = Path(place) / name
+            mode = path.lstat().st_mode
+            if not (at_top and name.startswith(WORKING) and stat.S_ISREG(mode)):
+                yield path.relative_to(folder).as_posix(), mode
+        if at_top:
+            folders[:] = [name for name in folders if not name.startswith(WORKING)]
 
 
 def _is_as_recorded(path: Path, record: FileRecord) -> bool:

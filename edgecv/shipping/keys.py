@@ -31,7 +31,13 @@ SIGNING_KEY = "signing.key"
 
 def config_folder() -> Path:
     """`edgecv` in $XDG_CONFIG_HOME, or ~/.config/edgecv."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "edgecv"
+    own = _absolute(os.environ.get("XDG_CONFIG_HOME", ""))
+    return (own[0] if own else Path.home() / ".config") / "edgecv"
+
+
+def _absolute(folders: str) -> list[Path]:
+    # others mean nothing, says the specification: they would be of wherever it is called
+    return [Path(one) for one in folders.split(os.pathsep) if os.path.isabs(one)]
 
 
 def public_file(private: Path) -> Path:
@@ -61,8 +67,12 @@ def make_key(path: Path, passphrase: str | None = None) -> str:
         else serialization.BestAvailableEncryption(passphrase.encode())
     )
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    try:
+        private = key.private_bytes(pem, pkcs8, encryption)
+    except ValueError as error:
+        raise UsageError(f"this passphrase cannot be used: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_secret(path, key.private_bytes(pem, pkcs8, encryption))
+    write_secret(path, private)
     public = serialization.PublicFormat.SubjectPublicKeyInfo
     public_file(path).write_bytes(key.public_key().public_bytes(pem, public))
     return key_id(key.public_key())
@@ -75,10 +85,14 @@ def write_secret(path: Path, content: bytes) -> None:
         FileExistsError: it is there already.
     """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(handle)
+    except OSError:
+        path.unlink()  # half of it would be in the way
+        raise
 
 
 def key_id(key: Ed25519PublicKey) -> str:
@@ -92,6 +106,7 @@ def read_private(path: Path, passphrase: str | None = None) -> Ed25519PrivateKey
     Raises:
         UsageError: there is none, others may read it, or the passphrase is not the right one.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -102,7 +117,7 @@ def read_private(path: Path, passphrase: str | None = None) -> Ed25519PrivateKey
     password = None if passphrase is None else passphrase.encode()
     try:
         key = load_pem_private_key(path.read_bytes(), password)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise UsageError(f"{path}: cannot be read as a private key ({reason})") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -121,12 +136,16 @@ def read_public(path: Path) -> Ed25519PublicKey:
     Raises:
         UsageError: the file is none.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+        if content.count(b"-----BEGIN") > 1:  # the first alone would be read
+            raise UsageError(f"{path}: more than one key. Give each a file of its own")
+        key = load_pem_public_key(content)
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         reason = getattr(error, "strerror", None) or "no PEM"
         raise UsageError(
             f"{path}: not a public key ({reason}); expected a .pub file of edgecv bundle keygen. "
@@ -149,14 +168,34 @@ def trusted_keys() -> dict[str, Ed25519PublicKey]:
         if not files:
             raise UsageError(f"{own}: no key here, and ${TRUSTED_VARIABLE} says to trust these")
     else:
-        machine = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
-        folders = [config_folder(), *(Path(folder) / "edgecv" for folder in machine)]
+        machine = _absolute(os.environ.get("XDG_CONFIG_DIRS", "")) or [Path("/etc/xdg")]
+        folders = [config_folder(), *(folder / "edgecv" for folder in machine)]
         files = [file for folder in folders for file in _files_in(folder / TRUSTED)]
     return {key_id(key): key for key in map(read_public, files)}
 
 
 def _files_in(place: Path) -> list[Path]:
-    if place.is_dir():
+    try:
+        if not is_there(place):
+            return []
         # every file, whatever its name: one that is passed over would trust less than it seems
-        return sorted(place.iterdir())
-    return [place] if place.exists() or place.is_symlink() else []
+        folder = stat.S_ISDIR(place.stat().st_mode)
+        return sorted(place.iterdir()) if folder else [place]
+    except OSError as error:
+        raise UsageError(
+            f"{place}: cannot be read ({error.strerror}), and keys that are trusted there must not "
+            "be passed over. Let this user read it"
+        ) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has that name. Who may not look gets an error, and no answer.
+
+    Raises:
+        OSError: it cannot be told. `Path.exists` would say no, from Python 3.14 on.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

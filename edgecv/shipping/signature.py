@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from edgecv.bundle import BUILT, MANIFEST, SIGNATURE, Bundle, Record, write_atomically
 from edgecv.errors import BundleError
 from edgecv.shipping.contents import check_files
-from edgecv.shipping.keys import key_id
+from edgecv.shipping.keys import is_there, key_id
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -38,11 +38,14 @@ class Signature(Record):
 def sign(bundle: Bundle, key: Ed25519PrivateKey) -> str:
     """Write a bundle's signature, in place of one it has; gives the key's id.
 
+    Nobody else may work in its folder meanwhile.
+
     Raises:
         BundleError: the folder does not hold exactly the files of its manifest.
     """
-    check_files(bundle.folder, bundle.manifest.files, APART)
-    signed = key.sign(_PURPOSE + bundle.path(MANIFEST).read_bytes())
+    content = bundle.path(MANIFEST).read_bytes()
+    check_files(bundle.folder, Bundle.open(bundle.folder, content).manifest.files, APART)
+    signed = key.sign(_PURPOSE + content)
     made = Signature(key=key_id(key.public_key()), signature=signed.hex())
     write_atomically(bundle.path(SIGNATURE), made.text())
     return made.key
@@ -50,11 +53,16 @@ def sign(bundle: Bundle, key: Ed25519PrivateKey) -> str:
 
 def is_signed(folder: Path) -> bool:
     """Whether a bundle has a signature, right or wrong."""
-    return (folder / SIGNATURE).exists()
+    return is_there(folder / SIGNATURE)
 
 
-def check_signature(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> str:
+def check_signature(folder: Path, content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> str:
     """The id of the key that signed a bundle's manifest; its files are not looked at.
+
+    Args:
+        folder: the bundle's.
+        content: of its manifest, as it will be used.
+        keys: those that are trusted, by id.
 
     Raises:
         BundleError: no signature, one of a key that is not among `keys`, or one that is wrong.
@@ -67,7 +75,6 @@ def check_signature(folder: Path, keys: Mapping[str, Ed25519PublicKey]) -> str:
             f"{folder}: signed by key {found.key}, which is not trusted here; trusted are "
             f"{', '.join(keys)}. Ask whoever sent the bundle for a signature by one of these"
         )
-    content = (folder / MANIFEST).read_bytes()
     try:
         keys[found.key].verify(bytes.fromhex(found.signature), _PURPOSE + content)
     except InvalidSignature:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecv.bundle import Bundle
+from edgecv.bundle import MANIFEST, Bundle
 from edgecv.errors import BundleError
 from edgecv.shipping.built import add_built
-from edgecv.shipping.contents import check_files
+from edgecv.shipping.contents import AGAIN, check_files
 from edgecv.shipping.keys import trusted_keys
 from edgecv.shipping.signature import APART, check_signature, is_signed
 
@@ -58,6 +58,7 @@ def open_bundle(folder: Path, *, sealed: bool = True) -> Bundle:
     if keys:
         return verify(folder, keys, sealed=sealed).bundle
     add_built(bundle, sealed=False)
+    _check_recorded(bundle, AGAIN)
     return bundle
 
 
@@ -70,14 +71,20 @@ def verify(folder: Path, keys: Mapping[str, Ed25519PublicKey], *, sealed: bool =
     Raises:
         BundleError: naming what is not as it was signed.
     """
-    bundle = Bundle.open(folder)
-    key = check_signature(folder, keys)
+    content = Bundle.open(folder).path(MANIFEST).read_bytes()
+    key = check_signature(folder, content, keys)
+    bundle = Bundle.open(folder, content)
     check_files(folder, bundle.manifest.files, APART, _THEN)
     add_built(bundle, sealed=sealed)
-    for variant in bundle.manifest.variants:
-        if variant.file and variant.file not in bundle.manifest.files:
-            raise BundleError(
-                f"{folder}: variant {variant.name} opens {variant.file}, which has no hash in "
-                f"the manifest. {_THEN}"
-            )
+    _check_recorded(bundle, _THEN)
     return Verified(bundle, key)
+
+
+def _check_recorded(bundle: Bundle, then: str) -> None:
+    for variant in bundle.manifest.variants:
+        for name in variant.files:
+            if name not in bundle.manifest.files:
+                raise BundleError(
+                    f"{bundle.folder}: variant {variant.name} opens {name}, which has no hash in "
+                    f"the manifest. {then}"
+                )

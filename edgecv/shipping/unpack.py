@@ -14,16 +14,16 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from edgecv.bundle import MANIFEST, SIGNATURE, Bundle, Manifest
+from edgecv.bundle import MANIFEST, SIGNATURE, Bundle, Manifest, sync_folder
 from edgecv.errors import BundleError
 from edgecv.shipping.contents import differences, refuse
 from edgecv.shipping.keys import trusted_keys
-from edgecv.shipping.signature import APART, is_signed
+from edgecv.shipping.signature import APART, check_signature, is_signed
 from edgecv.shipping.trust import verify
-from edgecv.shipping.ustar import Archive, Entry
+from edgecv.shipping.ustar import SIZE_END, Archive, Entry
 
 # far above any bundle; a manifest is read into memory, and each file takes a name on the disk
-MANIFEST_MAX, SIGNATURE_MAX, FILES_MAX = 64 << 20, 64 << 10, 10_000
+MANIFEST_MAX, SIGNATURE_MAX, FILES_MAX = 4 << 20, 64 << 10, 10_000
 # what a device needs besides: its journal, and room to build an engine
 SPARE_BYTES = 20_000_000
 
@@ -48,7 +48,10 @@ def unpack(stream: BinaryIO, name: str, out: Path) -> Bundle:
         _write_all(Archive(stream, name), staging)
         _verify(staging)
         staging.chmod(0o755)
+        for place, _, _ in os.walk(staging):
+            sync_folder(Path(place))
         os.rename(staging, out)
+        sync_folder(out.parent)
     except BundleError as error:
         told = str(error).replace(f"{staging}/", f"{name}: ").replace(str(staging), name)
         error.args = (told,)
@@ -58,13 +61,20 @@ def unpack(stream: BinaryIO, name: str, out: Path) -> Bundle:
     return Bundle.open(out)
 
 
-def _verify(folder: Path) -> None:
+def _check_sender(folder: Path) -> None:
+    """Before a byte of it is understood, and before the disk is filled with what follows."""
     keys = trusted_keys()
     if keys and not is_signed(folder):
         raise BundleError(
             f"{folder}: not signed, and only bundles of trusted keys are taken here. Sign the "
             "bundle, and pack it again"
         )
+    if keys:
+        check_signature(folder, (folder / MANIFEST).read_bytes(), keys)
+
+
+def _verify(folder: Path) -> None:
+    keys = trusted_keys()
     if keys:
         verify(folder, keys)
         return
@@ -73,13 +83,18 @@ def _verify(folder: Path) -> None:
 
 
 def _write_all(archive: Archive, folder: Path) -> None:
-    expected = _expected(archive, folder)
+    first = archive.entry()
+    if first is None or first.name != MANIFEST or first.size > MANIFEST_MAX:
+        raise archive.refused(f"begins with {first or 'nothing'}, not with a {MANIFEST}")
+    manifest = _write(archive, first, folder)
     found = archive.entry()
     if found is not None and found.name == SIGNATURE:
         if found.size > SIGNATURE_MAX:
             raise archive.refused(f"has {found}")
         _write(archive, found, folder)
         found = archive.entry()
+    _check_sender(folder)
+    expected = _expected(archive, manifest)
     for wanted in expected:
         if found != wanted:
             raise archive.refused(f"has {found or 'its end'} where its manifest has {wanted}")
@@ -89,25 +104,22 @@ def _write_all(archive: Archive, folder: Path) -> None:
         raise archive.refused(f"has {found} more than its manifest")
 
 
-def _expected(archive: Archive, folder: Path) -> list[Entry]:
-    """What has to follow the manifest, in order; the manifest is written."""
-    first = archive.entry()
-    if first is None or first.name != MANIFEST or first.size > MANIFEST_MAX:
-        raise archive.refused(f"begins with {first or 'nothing'}, not with a {MANIFEST}")
-    path = _write(archive, first, folder)
+def _expected(archive: Archive, path: Path) -> list[Entry]:
+    """What has to follow the manifest that is written at `path`, in order."""
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except (ValidationError, ValueError) as error:
         raise archive.refused(f"its {MANIFEST} is not one of a bundle") from error
     expected = [Entry(name, record.size_bytes) for name, record in sorted(manifest.files.items())]
     _check_names(archive, [entry.name for entry in expected])
-    if min((entry.size for entry in expected), default=0) < 0:
-        raise archive.refused("its manifest has a file of less than no bytes")
+    if any(not 0 <= entry.size < SIZE_END for entry in expected):
+        raise archive.refused("its manifest has a file of a size that no archive holds")
     needed = sum(entry.size for entry in expected) + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
+    place = path.parent.parent
+    free = shutil.disk_usage(place).free
     if needed > free:
         raise BundleError(
-            f"{folder.parent}: {free / 1e6:.0f} MB free on the disk, {archive.name} needs "
+            f"{place}: {free / 1e6:.0f} MB free on the disk, {archive.name} needs "
             f"{needed / 1e6:.0f} MB. Make room"
         )
     return expected

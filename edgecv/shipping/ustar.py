@@ -16,6 +16,7 @@ BLOCK = tarfile.BLOCKSIZE
 # two blocks of zeros end a tar
 END = bytes(2 * BLOCK)
 PIECE = 1 << 20
+SIZE_END = 8**11  # a header holds sizes below it
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"\xfd7zXZ": "xz",
@@ -53,7 +54,7 @@ def header_of(name: str, size: int) -> bytes:
         ValueError: a name or size that such a header cannot hold.
     """
     prefix, last = _split(name.encode())
-    if not 0 <= size < 8**11:
+    if not 0 <= size < SIZE_END:
         raise ValueError(f"{size} bytes do not fit a header")
     ids = b"0000000\0" * 2
     fields = (

@@ -121,9 +121,8 @@ def build_variant(
 
 def size_bytes(bundle: Bundle, variant: Variant) -> int:
     """Bytes of what the engine loads: its file, and an IR's weights."""
-    path = bundle.path(variant.file)
-    names = {path, path.with_suffix(".bin")} if path.suffix == ".xml" else {path}
-    return sum(name.stat().st_size for name in names if name.is_file())
+    paths = map(bundle.path, variant.files)
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _plan_options(bundle: Bundle, precision: Precision, asked: PlanOptions) -> PlanOptions:
@@ -158,6 +157,7 @@ def _cpu_of(bundle: Bundle, engine: str, precision: Precision) -> dict[str, str]
     record = bundle.path("quantization.json")
     if precision != "int8" or engine not in CPU_ENGINES or not record.is_file():
         return {}
+    _check_unchanged(bundle, record.name)
     cpu = _object_in(record).get("cpu", "any")
     return {} if cpu == "any" else {"cpu": str(cpu)}
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from signed_bundles import built_bundle, own_config, trust
 from edgecv.cli import build
 from edgecv.cli.bundle import command
 from edgecv.errors import BundleError, UsageError
+from edgecv.output import locked
 from edgecv.shipping.keys import public_file
 
 
@@ -106,3 +111,30 @@ def test_an_archive_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_the_help_cuts_no_line() -> None:
     assert "..." not in call("--help").stdout.partition("Commands:")[2]
+
+
+def test_a_bundle_in_which_a_build_works_is_not_signed(bundle: Path) -> None:
+    call("keygen")
+    with locked(bundle), pytest.raises(BundleError, match=r"process \d+ works there now"):
+        call("sign", bundle)
+    assert not (bundle / "signature.json").exists()
+
+
+def test_an_unpacking_that_is_ended_leaves_nothing(bundle: Path, tmp_path: Path) -> None:
+    call("pack", bundle, "--out", tmp_path / "a.tar")
+    place = tmp_path / "place"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgecv", "bundle", "unpack", "-", "--out", str(place / "out")],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write((tmp_path / "a.tar").read_bytes()[:2000])
+    process.stdin.flush()
+    end = time.monotonic() + 30
+    while not list(place.glob(".unpack-*/manifest.json")) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(30) == 130
+    process.stdin.close()
+    assert list(place.iterdir()) == []

@@ -182,14 +182,15 @@ def test_a_bundle_that_another_user_built_on_is_installed(
     tmp_path: Path, config: Path, units: Path
 ) -> None:
     bundle = signed_bundle(tmp_path / "signed")
-    built = bundle.path(f"{new_folder()}/model.onnx")
+    into = new_folder()
+    built = bundle.path(f"{into}/model.onnx")
     built.parent.mkdir(parents=True)
     built.write_bytes(bundle.path("model.onnx").read_bytes())
     name = built.relative_to(bundle.folder).as_posix()
     bundle.add_variants(
         Variant(name="onnxruntime-int8", engine="onnxruntime", precision="int8", file=name)
     )
-    save_built(bundle)
+    save_built(bundle, into)
     (config / DEVICE_KEY).write_bytes(b"of somebody else")
     with pytest.raises(BundleError, match="not built by this user"):
         open_bundle(bundle.folder)

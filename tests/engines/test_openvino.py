@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,16 +66,41 @@ def test_throughput_answers_every_request(tmp_path: Path) -> None:
             np.testing.assert_allclose(future.result(30)[0], expected, rtol=1e-6)
 
 
+def test_what_was_compiled_of_another_network_is_not_taken(tmp_path: Path) -> None:
+    """Though path, size and time of the graph are the same, and its weights alone are others."""
+    cache, batch = tmp_path / "cache", picture_batch()
+    bundle = small_bundle(tmp_path / "bundle")
+    variant = build_variant(bundle, "openvino", "fp32")
+    bundle.save()
+    with open_engine(bundle, variant, cache=cache) as engine:
+        first = engine.infer(batch)
+    graph, weights = (bundle.path(name) for name in variant.files)
+    then = graph.stat()
+    content = np.frombuffer(weights.read_bytes(), np.uint8).copy()
+    values = content[: content.size // 4 * 4].view(np.float32)
+    values[(np.abs(values) > 1e-4) & (np.abs(values) < 100)] *= 0.5  # integers are none of these
+    weights.write_bytes(content.tobytes())
+    os.utime(graph, ns=(then.st_atime_ns, then.st_mtime_ns))
+    bundle.save()
+    with open_engine(bundle, variant) as engine:
+        expected = engine.infer(batch)
+    with open_engine(bundle, variant, cache=cache) as engine:
+        found = engine.infer(batch)
+    assert not np.array_equal(first[1], found[1])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
 @pytest.mark.parametrize("damage", [None, b"", b"garbage"], ids=["whole", "empty", "garbage"])
 def test_what_was_compiled_is_kept_and_a_damaged_one_is_made_again(
     tmp_path: Path, damage: bytes | None
 ) -> None:
     bundle, cache = small_bundle(tmp_path / "bundle"), tmp_path / "cache"
     variant, batch = build_variant(bundle, "openvino", "fp32"), picture_batch()
+    bundle.save()
     for _ in range(2):
         with open_engine(bundle, variant, requests=2, cache=cache) as engine:
             np.testing.assert_allclose(engine.infer(batch)[0], answer_of(batch)[0], rtol=1e-5)
-        (kept,) = cache.glob("*.blob")
+        (kept,) = cache.rglob("*.blob")
         if damage is not None:
             kept.chmod(0o644)
             kept.write_bytes(damage)

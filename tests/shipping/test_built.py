@@ -13,8 +13,9 @@ from edgecv.bundle import BUILT, MANIFEST, Bundle
 from edgecv.cli import group
 from edgecv.engines import open_engine
 from edgecv.errors import BundleError
+from edgecv.shipping import built
 from edgecv.shipping.built import BUILT_MANIFEST, DEVICE_KEY, read_built
-from edgecv.shipping.keys import read_private, trusted_keys
+from edgecv.shipping.keys import TRUSTED, read_private, trusted_keys
 from edgecv.shipping.signature import sign
 from edgecv.shipping.trust import open_bundle, verify
 
@@ -147,3 +148,57 @@ def test_a_manifest_of_what_was_built_cannot_vouch_for_what_was_shipped(
     bundle.path(BUILT_MANIFEST).write_text(text)
     with pytest.raises(BundleError, match=r"records model\.onnx, which was not built"):
         open_bundle(bundle.folder)
+
+
+def test_what_was_changed_since_it_was_built_is_not_sealed_by_the_next_build(
+    bundle: Bundle,
+) -> None:
+    variant = open_bundle(bundle.folder).variant("onnxruntime")
+    path = bundle.path(variant.file)
+    content = path.read_bytes()
+    path.unlink()  # it may be one with the shipped file
+    path.write_bytes(content[:-1] + b"x")
+    (path.parent / "planted").touch()
+    build(bundle.folder, "--precision", "fp32")
+    opened = open_bundle(bundle.folder)
+    assert opened.is_changed(variant.file)
+    assert f"{variant.file.rpartition('/')[0]}/planted" not in opened.manifest.files
+    with pytest.raises(BundleError, match="not the file of the manifest"):
+        open_engine(opened, opened.variant("onnxruntime", "int8"))
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("name", [BUILT, ".lock", ".stages", f".{MANIFEST}.tmp"])
+def test_nothing_is_written_or_removed_through_a_link(
+    bundle: Bundle, tmp_path: Path, config: Path, name: str, trusted: bool
+) -> None:
+    mine = tmp_path / "mine"
+    (mine / "0123abcd").mkdir(parents=True)
+    (mine / ".tmp-photos").mkdir()
+    (mine / "file").write_text("mine")
+    if not trusted:
+        shutil.rmtree(config / TRUSTED)
+    link = bundle.path(name)
+    shutil.rmtree(link, ignore_errors=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(mine / "file" if name in (".lock", f".{MANIFEST}.tmp") else mine)
+    with pytest.raises(BundleError, match="is a link"):
+        build(bundle.folder, "--precision", "int8")
+    assert (mine / "0123abcd").is_dir()
+    assert (mine / ".tmp-photos").is_dir()
+    assert (mine / "file").read_text() == "mine"
+
+
+def test_a_key_of_this_device_that_another_build_made_meanwhile_is_taken(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.mkdir(parents=True, exist_ok=True)
+    real = built.write_secret
+
+    def slow(path: Path, content: bytes) -> None:
+        real(path, content)
+        (config / DEVICE_KEY).write_bytes(b"of the other")
+
+    monkeypatch.setattr(built, "write_secret", slow)
+    assert built._device_key() == b"of the other"
+    assert [path.name for path in config.iterdir()] == [DEVICE_KEY]

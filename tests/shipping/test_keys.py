@@ -152,3 +152,51 @@ def test_a_trusted_key_that_cannot_be_read_is_not_passed_over(tmp_path: Path, co
     (config / TRUSTED / "gone.pub").symlink_to(tmp_path / "gone")
     with pytest.raises(UsageError, match=r"gone\.pub: not a public key"):
         trusted_keys()
+
+
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"])
+def test_the_folder_of_the_call_is_no_place_for_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    folder = tmp_path / "here" / "edgecv" / TRUSTED
+    folder.mkdir(parents=True)
+    make_key(tmp_path / "evil")
+    (folder / "evil.pub").write_bytes((tmp_path / "evil.pub").read_bytes())
+    monkeypatch.chdir(tmp_path / "here")
+    # an empty element is the folder of the call
+    monkeypatch.setenv(variable, f"{tmp_path}/nowhere:" if variable.endswith("DIRS") else ".")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert trusted_keys() == {}
+
+
+def test_keys_that_this_user_may_not_reach_are_not_none(
+    monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    real = Path.lstat
+
+    def refuses(path: Path) -> object:
+        if path.name == TRUSTED:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    # as of Python 3.14, whose own answers are then no
+    monkeypatch.setattr(Path, "lstat", refuses)
+    monkeypatch.setattr(Path, "exists", lambda path, **_: False)
+    monkeypatch.setattr(Path, "is_dir", lambda path, **_: False)
+    with pytest.raises(UsageError, match=r"cannot be read \(Permission denied\)"):
+        trusted_keys()
+
+
+def test_a_file_of_two_keys_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_key(tmp_path / name)
+    both = tmp_path / "both.pub"
+    both.write_bytes(b"".join((tmp_path / f"{name}.pub").read_bytes() for name in ("a", "b")))
+    with pytest.raises(UsageError, match="more than one key"):
+        read_public(both)
+
+
+def test_a_passphrase_that_cannot_be_used_leaves_no_key(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="passphrase"):
+        make_key(tmp_path / "key", "x" * 5000)
+    assert list(tmp_path.glob("key*")) == []

@@ -22,7 +22,9 @@ def test_a_signature_names_its_key_and_is_found_right(tmp_path: Path) -> None:
     assert is_signed(bundle.folder)
     (name,) = trusted_keys()
     assert read_signature(bundle.folder).key == name
-    assert check_signature(bundle.folder, trusted_keys()) == name
+    assert (
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), trusted_keys()) == name
+    )
 
 
 def test_a_signature_is_one_of_the_manifest_by_ed25519(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_what_is_not_in_order_is_not_signed(tmp_path: Path) -> None:
 def test_a_bundle_without_a_signature_says_how_to_get_one(tmp_path: Path) -> None:
     bundle = built_bundle(tmp_path / "bundle")
     with pytest.raises(BundleError, match=r"not signed.*edgecv bundle sign") as error:
-        check_signature(bundle.folder, {})
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), {})
     assert "trusted" not in str(error.value)  # verify takes any key that is named
 
 
@@ -66,13 +68,13 @@ def test_a_signature_by_somebody_else_is_refused(tmp_path: Path) -> None:
     name = make_key(tmp_path / "other")
     sign(bundle, read_private(tmp_path / "other"))
     with pytest.raises(BundleError, match=f"signed by key {name}, which is not trusted here"):
-        check_signature(bundle.folder, trusted_keys())
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), trusted_keys())
     # nor does it help to name a key that is trusted
     (trusted,) = trusted_keys()
     forged = Signature(key=trusted, signature=read_signature(bundle.folder).signature)
     bundle.path(SIGNATURE).write_text(forged.text())
     with pytest.raises(BundleError, match=r"not a signature of this manifest\.json"):
-        check_signature(bundle.folder, trusted_keys())
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), trusted_keys())
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "edgecv-signature/2"}', "\0"])
@@ -80,7 +82,7 @@ def test_something_else_in_its_place_is_refused(tmp_path: Path, text: str) -> No
     bundle = signed_bundle(tmp_path / "bundle")
     bundle.path(SIGNATURE).write_text(text)
     with pytest.raises(BundleError, match=r"signature\.json: no signature"):
-        check_signature(bundle.folder, trusted_keys())
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), trusted_keys())
 
 
 def test_the_same_signature_written_otherwise_is_refused(tmp_path: Path) -> None:
@@ -88,4 +90,4 @@ def test_the_same_signature_written_otherwise_is_refused(tmp_path: Path) -> None
     path = bundle.path(SIGNATURE)
     path.write_text(path.read_text() + " ")
     with pytest.raises(BundleError, match="not as edgecv bundle sign wrote it"):
-        check_signature(bundle.folder, trusted_keys())
+        check_signature(bundle.folder, bundle.path(MANIFEST).read_bytes(), trusted_keys())

@@ -146,3 +146,30 @@ def test_a_key_that_signed_nothing_here_trusts_nothing_here(tmp_path: Path, conf
     trust(tmp_path / "other.pub")
     with pytest.raises(EdgecvError, match="not trusted here"):
         open_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_an_engine_without_a_hash_is_not_opened(tmp_path: Path, trusted: bool) -> None:
+    bundle = built_bundle(tmp_path / "bundle")
+    path = bundle.path(MANIFEST)
+    path.write_text(path.read_text().replace('"model.onnx": {', '"model.onny": {'))
+    bundle.path("model.onnx").rename(bundle.path("model.onny"))
+    if trusted:
+        make_key(tmp_path / "key")
+        trust(tmp_path / "key.pub")
+        sign(Bundle.open(bundle.folder), read_private(tmp_path / "key"))
+    with pytest.raises(BundleError, match=r"opens model\.onnx, which has no hash"):
+        open_bundle(bundle.folder)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = signed_bundle(tmp_path / "bundle")
+
+    def refuses(path: object, *_: object, **__: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", refuses)
+    with pytest.raises(BundleError, match="cannot be read"):
+        verify(bundle.folder, trusted_keys())

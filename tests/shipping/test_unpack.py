@@ -11,8 +11,10 @@ from signed_bundles import built_bundle, signed_bundle
 from edgecv.bundle import MANIFEST, SIGNATURE, Bundle, Manifest
 from edgecv.errors import BundleError
 from edgecv.shipping.archive import write_archive
+from edgecv.shipping.keys import make_key, read_private
+from edgecv.shipping.signature import sign
 from edgecv.shipping.unpack import FILES_MAX, unpack
-from edgecv.shipping.ustar import END, header_of, padding
+from edgecv.shipping.ustar import END, SIZE_END, header_of, padding
 
 
 def packed(bundle: Bundle) -> bytes:
@@ -136,10 +138,12 @@ def test_bombs_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     many = archive_of(manifest_of(**{f"f{index}": 0 for index in range(FILES_MAX + 1)}))
     assert f"holds {FILES_MAX + 1} files" in refused(many, tmp_path)
     free = shutil.disk_usage(tmp_path).free
-    large = archive_of(manifest_of(a=2 * free)) + b"x"
+    files = {f"f{index}": SIZE_END - 1 for index in range(free // SIZE_END + 1)}
+    large = archive_of(manifest_of(**files), ("f0", b"x"))
     assert "MB free on the disk" in refused(large, tmp_path)
-    minus = archive_of(manifest_of(a=2 * free, b=-2 * free))
-    assert "less than no bytes" in refused(minus, tmp_path)
+    for size in (-1, SIZE_END, 10**400):
+        told = refused(archive_of(manifest_of(a=0, b=size)), tmp_path)
+        assert "of a size that no archive holds" in told
     assert f"has {SIGNATURE} of 100000 bytes" in refused(
         archive_of(manifest_of(), (SIGNATURE, b"x" * 100_000)), tmp_path
     )
@@ -150,3 +154,18 @@ def test_with_trusted_keys_only_what_they_signed_is_unpacked(tmp_path: Path) -> 
     unsigned = packed(built_bundle(tmp_path / "unsigned"))
     assert "a.tar: not signed" in refused(unsigned, tmp_path)
     unpack(io.BytesIO(signed), "a.tar", tmp_path / "out")
+
+
+def test_who_sent_it_is_looked_at_before_the_manifest_is_read(tmp_path: Path) -> None:
+    signed_bundle(tmp_path / "trusted")
+    nonsense = archive_of((MANIFEST, b"{" * 100), ("a", b"x"))
+    assert "not signed, and only bundles of trusted keys" in refused(nonsense, tmp_path)
+    bundle = built_bundle(tmp_path / "strange")
+    make_key(tmp_path / "stranger")
+    sign(bundle, read_private(tmp_path / "stranger"))
+    begin = packed(bundle)
+    size = header_of(MANIFEST, bundle.path(MANIFEST).stat().st_size)
+    assert begin.startswith(size)
+    # cut off behind the signature: nothing that follows is needed to refuse it
+    at = begin.index(header_of(SIGNATURE, bundle.path(SIGNATURE).stat().st_size)) + 1024
+    assert "not trusted here" in refused(begin[:at] + END, tmp_path)

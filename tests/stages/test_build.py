@@ -115,6 +115,9 @@ def test_without_a_source_the_message_names_it_and_the_section(tmp_path: Path) -
 def test_a_damaged_quantization_record_is_refused(tmp_path: Path, text: str) -> None:
     bundle = small_bundle(tmp_path / "bundle", int8=("openvino",))
     bundle.path("quantization.json").write_text(text, "utf-8")
+    with pytest.raises(BundleError, match=r"quantization\.json: not the file of the manifest"):
+        build_variant(bundle, "openvino", "int8")
+    bundle.save()
     with pytest.raises(BundleError, match=r"quantization\.json: not the JSON object"):
         build_variant(bundle, "openvino", "int8")
 
