@@ -34,10 +34,9 @@ class EnergyMeter:
             seconds: that have passed. Rails tell power, taken to change steadily meanwhile.
         """
         if self._rails:
-            before, self._watts = self._watts, self._rail_watts()
-            if before is None or self._watts is None:
-                return None
-            return (before + self._watts) / 2 * seconds
+            before, here = self._watts, self._rail_watts()
+            self._watts = before if here is None else here
+            return None if before is None or here is None else (before + here) / 2 * seconds
         told = [counter.joules() for counter in self._counters]
         known = [value for value in told if value is not None]
         return sum(known) if known and len(known) == len(told) else None

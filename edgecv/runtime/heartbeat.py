@@ -46,13 +46,12 @@ class Heartbeat:
         if not self._ready:
             if not processed and not gone:
                 return
-            self._ready = True
-            self._say("READY=1", _status(stats))
+            self._ready = self._say("READY=1", _status(stats))
         if now() - self._told_s < self._every_s:
             return
         if processed > self._processed or gone:
-            self._processed, self._told_s = processed, now()
-            self._say("WATCHDOG=1", _status(stats))
+            if self._say("WATCHDOG=1", _status(stats)):
+                self._processed, self._told_s = processed, now()
 
     def stop(self) -> None:
         """The run has been asked to end, and finishes what it has begun."""
@@ -60,16 +59,18 @@ class Heartbeat:
             self._stopping = True
             self._say("STOPPING=1")
 
-    def _say(self, *lines: str) -> None:
+    def _say(self, *lines: str) -> bool:
+        """Whether it went out, or nobody is there to be told; else it has to be said again."""
         if not self._address:
-            return
+            return True
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             # the loop never waits for systemd; one that does not listen starts the service again
             sender.setblocking(False)
             try:
                 sender.sendto("\n".join(lines).encode(), self._address)
             except OSError:
-                return
+                return False
+        return True
 
 
 def _status(stats: Stats) -> str:

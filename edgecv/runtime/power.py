@@ -62,7 +62,7 @@ class PowerMeter:
         self.last: Reading | None = None
         self.energy = Energy(None, 0.0)
         self.hottest: tuple[str, float] | None = None
-        self.throttled_s = 0.0
+        self.throttled_s = self._known_s = 0.0
         self.causes: frozenset[str] = frozenset()
 
     def __enter__(self) -> PowerMeter:
@@ -103,6 +103,7 @@ class PowerMeter:
             total = self.energy.joules
             if joules is not None:
                 total = (total or 0.0) + joules
+                self._known_s += seconds
             self.energy = Energy(total, self._looked_s - self._began_s)
             return self.energy
 
@@ -118,11 +119,13 @@ class PowerMeter:
             "readings": {field of Reading: [values over time]}}; None for what is not told.
         """
         joules, seconds = self.look()
-        heat = self.hottest
+        heat, known_s = self.hottest, self._known_s
+        watts = None if joules is None or known_s <= 0 else joules / known_s
         return {
-            "power_w": None if joules is None or seconds <= 0 else round(joules / seconds, 2),
+            "power_w": None if watts is None else round(watts, 2),
             "power_of": None if joules is None else self._meter.source,
-            "mj_per_frame": round(1e3 * joules / frames, 2) if joules and frames else None,
+            # a sensor that did not answer for a while says nothing of less power
+            "mj_per_frame": round(1e3 * watts * seconds / frames, 2) if watts and frames else None,
             "temperature_c": round(heat[1], 1) if heat else None,
             "temperature_of": heat[0] if heat else None,
             "throttled_s": round(self.throttled_s, 1),

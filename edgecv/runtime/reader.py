@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecv.errors import EdgecvError
+from edgecv.errors import DataError, EdgecvError
 from edgecv.progress import say
 from edgecv.runtime.clock import StageTimes, now
 from edgecv.runtime.frames import StreamFrame
@@ -89,6 +89,8 @@ class Reader:
                 self._capture = self._source.open()
             except EdgecvError as error:
                 return error
+            except OSError as error:  # as for want of memory, which may come back
+                return DataError(f"{self._source.name}: cannot be opened ({error.strerror})")
         return None
 
     def _come_back(self, problem: EdgecvError) -> None:

@@ -104,6 +104,8 @@ WatchdogSec={WATCHDOG_S}
 # the first to end is edgecv itself, which then ends what it started
 KillMode=mixed
 MemoryMax={service.memory_max}
+# or what leaks would go to swap first, for hours
+MemorySwapMax=0
 # the threads of a CPU's engine take that much back: they are as urgent as other services
 Nice=-5
 StandardOutput=journal

@@ -149,6 +149,18 @@ def test_without_a_watchdog_the_status_changes_now_and_then(
     assert len(said(manager)) in (5, 6)  # READY and one in each STATUS_S
 
 
+def test_what_did_not_go_out_is_said_again(tmp_path: Path, time_s: list[float]) -> None:
+    address = tmp_path / "late"
+    beat = Heartbeat({"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": SECOND_US})
+    stats = Stats(["door"])
+    stats.streams["door"].processed = 1
+    beat.beat(stats)  # nobody listens yet
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as late:
+        late.bind(str(address))
+        beat.beat(stats)
+        assert said(late)[0].startswith("READY=1")
+
+
 def test_the_end_is_said_once(manager: socket.socket) -> None:
     beating = Heartbeat(environment(manager))
     beating.stop()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import re
@@ -284,6 +285,23 @@ def test_a_broken_camera_comes_back_and_the_other_one_never_stops(
 def test_a_camera_far_away_may_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "BACKOFF_S", (0.02, 0.02))
     late = Script("a", ["a: refused", (2, None)], live=True, remote=True)
+    assert run(late, policy=Policy("every")).stats.processed == 2
+
+
+def test_a_camera_that_cannot_be_opened_for_want_of_memory_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "BACKOFF_S", (0.02, 0.02))
+    late = Script("a", [(2, None)], live=True, remote=True)
+    opened, tries = late.open, []
+
+    def short_of_memory() -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return opened()
+
+    monkeypatch.setattr(late, "open", short_of_memory)
     assert run(late, policy=Policy("every")).stats.processed == 2
 
 

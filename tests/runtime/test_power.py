@@ -62,6 +62,20 @@ def test_power_is_the_mean_of_the_whole_time_and_energy_is_for_frames(
     assert told["readings"]["gpu_mhz"][:4] == [306.0] * 4
 
 
+def test_a_sensor_that_does_not_answer_for_a_while_lowers_no_figure(
+    tmp_path: Path, clock: Clock
+) -> None:
+    meter = PowerMeter(orin_nano(tmp_path))  # 7 W
+    for second in range(10):
+        if second == 2:
+            write(tmp_path, {CURRENT: ""})
+        clock.seconds += 1
+        meter.look()
+    told = meter.to_json(frames=100)
+    assert told["power_w"] == 7.0
+    assert told["mj_per_frame"] == 700.0
+
+
 def test_the_processors_counter_becomes_a_mean_power(tmp_path: Path, clock: Clock) -> None:
     meter = PowerMeter(laptop(tmp_path))
     clock.seconds += 2
